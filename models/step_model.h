@@ -1,0 +1,80 @@
+/* step_model.h - what one step of one replica takes: time, FLOP, bytes, energy. All integers once prepared.
+ *
+ * A step's work is five sums over its batch; no formula sees a single sequence. For a fixed batch the time is affine
+ * in the total context of its decodes:
+ *     duration = fixed(work without context) + slope * decode_context                     [before `quantum`]
+ * and so are FLOP, bytes and energy, within a regime (at TDP or below). The leap stands on this.
+ * A prepared model is immutable and may be shared by threads.
+ *
+ * Units: time in 2^-20 ps; energy in mW x 2^-20 ps (ENERGY_PER_J), so that power x time is exact; FLOP and bytes as counts.
+ * Everything is for the whole replica: all GPUs of its tensor-parallel group together. */
+#ifndef TOKENMILL_MODELS_STEP_MODEL_H
+#define TOKENMILL_MODELS_STEP_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/diag.h"
+#include "base/int128.h"
+
+/* Time units per second: 1e12 * 2^20, exactly representable. */
+#define UNIT_PER_S 1.048576e18
+
+/* Energy units per joule: 1000 mW/W * UNIT_PER_S. */
+#define ENERGY_PER_J 1.048576e21
+
+/* The batch of one step, as sums. "Context" of a sequence is the number of its tokens that are in the KV cache
+ * when the step starts. A sequence either prefills (a chunk of its prompt) or decodes (one token). */
+struct step_work {
+    int64_t prefill_seqs;
+    int64_t prefill_tokens;
+    i128 prefill_attention_x2; /* sum over chunks of chunk * (2 * context + chunk): twice chunk * (context + chunk / 2) */
+    int64_t decode_seqs;
+    int64_t decode_context; /* sum over decodes of their context */
+};
+
+/* duration = fixed + slope * decode_context, before `quantum`. */
+struct step_line {
+    i128 fixed;
+    int64_t slope;
+};
+
+struct step_amounts {
+    i128 flop;
+    i128 byte;   /* read and written in GPU memory */
+    i128 energy; /* above idle-with-context, GPU boards only; in ENERGY_PER_J */
+};
+
+struct step_model; /* prepared: coefficients in integers */
+
+/* `linear`: c0 + c1 prefill tokens + c2 decodes + c3 decode context + c4 sum of chunk (context + chunk / 2), seconds each.
+ * `quantum_s` > 0 floors each duration to a multiple of it, at least one. */
+struct linear_step {
+    double c0_s, c1_s, c2_s, c3_s, c4_s;
+    double quantum_s;
+};
+
+struct roofline_step; /* models/roofline.h: LLM, GPU, precision, parallelism, efficiencies, overheads */
+struct work_model;    /* models/work.h: FLOP, bytes and energy of a batch; may be absent (NULL): all zero */
+
+/* Prepares a model; NULL with diagnostics (rule "coefficient-range") if a coefficient does not fit int64. `work` is copied. */
+struct step_model *step_model_new_linear(const struct linear_step *linear, const struct work_model *work,
+                                         struct diags *diags, struct position at);
+struct step_model *step_model_new_roofline(const struct roofline_step *roofline, const struct work_model *work,
+                                           struct diags *diags, struct position at);
+void step_model_free(struct step_model *model); /* accepts NULL */
+
+/* The affine form for this batch (`work->decode_context` is not looked at). */
+struct step_line step_model_line(const struct step_model *model, const struct step_work *work);
+
+/* How long the step takes, in units; `quantum` applied; at least 1. */
+i128 step_model_duration(const struct step_model *model, const struct step_work *work);
+
+/* The share of decoding in that duration: all of it without prefill, 0 without decodes, else what the step would
+ * take with its decodes alone, at most `duration`. Prefill is the remainder. */
+i128 step_model_decode_duration(const struct step_model *model, const struct step_work *work, i128 duration);
+
+/* FLOP, bytes and energy of the step. Energy is capped so that the boards stay at or below TDP over `duration`. */
+struct step_amounts step_model_amounts(const struct step_model *model, const struct step_work *work, i128 duration);
+
+#endif
