@@ -37,7 +37,8 @@ bool i128_fits_int64(i128 value);
 size_t i128_to_text(i128 value, char text[I128_TEXT_SIZE]);
 
 /* The exact decimal expansion of value / divisor, rounded to `places` digits after the point (nearest, ties to
- * even), trailing zeros kept. divisor > 0, places <= 18. Returns the length. */
+ * even), trailing zeros kept, no sign on a zero. divisor > 0, places <= 18; `size` >= 60 holds any. Returns the length. */
+enum { I128_RATIO_TEXT_SIZE = 60 };
 size_t i128_ratio_to_text(i128 value, i128 divisor, unsigned places, char *text, size_t size);
 
 #endif

@@ -23,6 +23,9 @@ bool text_to_double(struct span text, double *value);
 /* The whole span as an integer. `63.0` and `1e6` are integers too; 1.5 is not. */
 bool text_to_int64(struct span text, int64_t *value);
 
+/* `value` rounded to `digits` significant decimal digits, as printf's %.*g; 1 <= digits <= 17. Returns its length. */
+size_t text_from_double_digits(double value, int digits, char *text, size_t size);
+
 /* The shortest decimal that reads back as `value` ("%.17g" at worst); "nan" for NaN. Returns its length. */
 size_t text_from_double(double value, char *text, size_t size);
 

@@ -1,0 +1,137 @@
+#include "base/histogram.h"
+
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+
+enum { LINEAR_BITS = 9 }; /* 2^9 = HISTOGRAM_BINS_PER_OCTAVE */
+
+struct bin {
+    unsigned octave;
+    unsigned index;
+};
+
+static unsigned bit_length(u128 value) {
+    uint64_t high = (uint64_t)(value >> 64);
+    uint64_t low = (uint64_t)value;
+    if (high != 0) {
+        return 128 - (unsigned)__builtin_clzll(high);
+    }
+    return low != 0 ? 64 - (unsigned)__builtin_clzll(low) : 0;
+}
+
+/* Octave 0 holds 0..511, one value a bin; octave k >= 1 holds 2^(k+8) .. 2^(k+9) - 1, 2^(k-1) values a bin. */
+static struct bin bin_of(i128 value) {
+    if (value < HISTOGRAM_BINS_PER_OCTAVE) {
+        return (struct bin){.octave = 0, .index = (unsigned)value};
+    }
+    unsigned octave = bit_length((u128)value) - LINEAR_BITS;
+    return (struct bin){
+        .octave = octave,
+        .index = (unsigned)(value >> (octave - 1)) - HISTOGRAM_BINS_PER_OCTAVE,
+    };
+}
+
+static i128 bin_upper_edge(struct bin bin) {
+    if (bin.octave == 0) {
+        return bin.index;
+    }
+    u128 next = (u128)(HISTOGRAM_BINS_PER_OCTAVE + bin.index + 1) << (bin.octave - 1);
+    return (i128)(next - 1);
+}
+
+void histogram_init(struct histogram *histogram) {
+    *histogram = (struct histogram){.max = -1};
+}
+
+void histogram_release(struct histogram *histogram) {
+    if (histogram == NULL) {
+        return;
+    }
+    for (unsigned octave = 0; octave < HISTOGRAM_OCTAVES; octave++) {
+        free(histogram->octaves[octave]);
+    }
+    histogram_init(histogram);
+}
+
+static uint64_t *octave_bins(struct histogram *histogram, unsigned octave) {
+    if (histogram->octaves[octave] == NULL) {
+        histogram->octaves[octave] = xcalloc(HISTOGRAM_BINS_PER_OCTAVE, sizeof(uint64_t));
+    }
+    return histogram->octaves[octave];
+}
+
+void histogram_add(struct histogram *histogram, i128 value, uint64_t count) {
+    CHECK(value >= 0);
+    if (count == 0) {
+        return;
+    }
+    i128 amount;
+    CHECK(!__builtin_mul_overflow(value, (i128)count, &amount));
+    CHECK(!__builtin_add_overflow(histogram->sum, amount, &histogram->sum));
+    CHECK(!__builtin_add_overflow(histogram->count, count, &histogram->count));
+    struct bin bin = bin_of(value);
+    octave_bins(histogram, bin.octave)[bin.index] += count;
+    if (value > histogram->max) {
+        histogram->max = value;
+    }
+}
+
+void histogram_merge(struct histogram *into, const struct histogram *from) {
+    for (unsigned octave = 0; octave < HISTOGRAM_OCTAVES; octave++) {
+        const uint64_t *bins = from->octaves[octave];
+        if (bins == NULL) {
+            continue;
+        }
+        uint64_t *sums = octave_bins(into, octave);
+        for (unsigned index = 0; index < HISTOGRAM_BINS_PER_OCTAVE; index++) {
+            sums[index] += bins[index];
+        }
+    }
+    CHECK(!__builtin_add_overflow(into->sum, from->sum, &into->sum));
+    CHECK(!__builtin_add_overflow(into->count, from->count, &into->count));
+    if (from->max > into->max) {
+        into->max = from->max;
+    }
+}
+
+static uint64_t bin_count(const struct histogram *histogram, struct bin bin) {
+    const uint64_t *bins = histogram == NULL ? NULL : histogram->octaves[bin.octave];
+    return bins == NULL ? 0 : bins[bin.index];
+}
+
+static bool octave_is_used(const struct histogram *histogram, unsigned octave) {
+    return histogram != NULL && histogram->octaves[octave] != NULL;
+}
+
+/* known >= ceil(numerator / denominator * decided), in integers. */
+static bool rank_is_reached(uint64_t known, uint64_t decided, uint64_t numerator, uint64_t denominator) {
+    return (u128)known * denominator >= (u128)decided * numerator;
+}
+
+bool histogram_quantile(const struct histogram *known, const struct histogram *undecided, uint64_t numerator,
+                        uint64_t denominator, i128 *value) {
+    CHECK(numerator > 0 && numerator <= denominator);
+    if (known->count == 0) {
+        return false;
+    }
+    uint64_t known_below = 0;
+    uint64_t decided = known->count + (undecided == NULL ? 0 : undecided->count);
+    struct bin bin;
+    for (bin.octave = 0; bin.octave < HISTOGRAM_OCTAVES; bin.octave++) {
+        if (!octave_is_used(known, bin.octave) && !octave_is_used(undecided, bin.octave)) {
+            continue;
+        }
+        for (bin.index = 0; bin.index < HISTOGRAM_BINS_PER_OCTAVE; bin.index++) {
+            known_below += bin_count(known, bin);
+            decided -= bin_count(undecided, bin);
+            if (rank_is_reached(known_below, decided, numerator, denominator)) {
+                i128 edge = bin_upper_edge(bin);
+                *value = edge < known->max ? edge : known->max;
+                return true;
+            }
+        }
+    }
+    return false;
+}
