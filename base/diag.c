@@ -21,6 +21,11 @@ struct diag {
     char *message; // owned
 };
 
+struct kept {
+    void *object; // owned
+    void (*release)(void *object);
+};
+
 struct diags {
     struct diag *items; // owned
     size_t count;
@@ -28,6 +33,8 @@ struct diags {
     const struct diag_source **sources; // owned list of borrowed, in order of first use; NULL is one of them
     size_t sources_count;
     size_t error_count;
+    struct kept *kept; // owned
+    size_t kept_count;
 };
 
 struct diags *diags_new(void) {
@@ -46,6 +53,10 @@ void diags_free(struct diags *diags) {
     for (size_t i = 0; i < diags->count; i++) {
         diag_release(&diags->items[i]);
     }
+    for (size_t i = 0; i < diags->kept_count; i++) {
+        diags->kept[i].release(diags->kept[i].object);
+    }
+    free(diags->kept);
     free(diags->items);
     free(diags->sources);
     free(diags);
@@ -135,14 +146,54 @@ int diags_exit_code(const struct diags *diags) {
     return has_kind(diags, DIAG_NO_ANSWER) ? 5 : 0;
 }
 
+void diags_keep(struct diags *diags, void *object, void (*release)(void *object)) {
+    diags->kept = xrealloc(diags->kept, diags->kept_count + 1, sizeof(struct kept));
+    diags->kept[diags->kept_count++] = (struct kept){.object = object, .release = release};
+}
+
+/* `from` has handed on or released its items. */
+static void append_rest(struct diags *to, struct diags *from) {
+    for (size_t i = 0; i < from->kept_count; i++) {
+        diags_keep(to, from->kept[i].object, from->kept[i].release);
+    }
+    from->count = 0;
+    from->sources_count = 0;
+    from->error_count = 0;
+    from->kept_count = 0;
+}
+
 void diags_append(struct diags *to, struct diags *from) {
     CHECK(to != from);
     for (size_t i = 0; i < from->count; i++) {
         add(to, from->items[i]);
     }
-    from->count = 0;
-    from->sources_count = 0;
-    from->error_count = 0;
+    append_rest(to, from);
+}
+
+static bool same_diag(const struct diag *a, const struct diag *b) {
+    return a->kind == b->kind && a->at.source == b->at.source && a->at.line == b->at.line &&
+           a->at.column == b->at.column && strcmp(a->rule, b->rule) == 0 && strcmp(a->message, b->message) == 0;
+}
+
+static bool has_equal(const struct diags *diags, const struct diag *diag) {
+    for (size_t i = 0; i < diags->count; i++) {
+        if (same_diag(&diags->items[i], diag)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void diags_append_new(struct diags *to, struct diags *from) {
+    CHECK(to != from);
+    for (size_t i = 0; i < from->count; i++) {
+        if (has_equal(to, &from->items[i])) {
+            diag_release(&from->items[i]);
+        } else {
+            add(to, from->items[i]);
+        }
+    }
+    append_rest(to, from);
 }
 
 const char *diags_first_message(const struct diags *diags) {

@@ -53,8 +53,16 @@ size_t diags_error_count(const struct diags *diags);
 /* 0 without errors; else 3 if any error is the user's, else 4, else 5. */
 int diags_exit_code(const struct diags *diags);
 
-/* Moves all of `from` behind those of `to`. `from` is left empty. Source texts stay borrowed. */
+/* Moves all of `from` behind those of `to`, and what it keeps. `from` is left empty. Source texts stay borrowed. */
 void diags_append(struct diags *to, struct diags *from);
+
+/* The same, but those of which `to` has an equal (position, rule, message) are dropped: one mistake that many points of a
+ * sweep share is said once. */
+void diags_append_new(struct diags *to, struct diags *from);
+
+/* Hands `object` over: it is released with the diagnostics. For texts that positions point into and that have no other
+ * owner left. */
+void diags_keep(struct diags *diags, void *object, void (*release)(void *object));
 
 /* Prints all, sorted by source (order of first use), line, column, then order of report:
  *     chat.yaml:4:24: error: workload.chat.arrivals.rate = -1/s is outside 0..1e9/s [value-range]

@@ -41,13 +41,10 @@ struct scenario_options {
     const char *catalog_dir; /* NULL: the compiled-in catalogues */
 };
 
-/* NULL with diagnostics if anything is wrong. Diagnostics may point into texts that the scenario owns; when NULL is returned
- * those texts are kept alive by `diags`' caller through scenario_sources_free. */
+/* NULL with diagnostics if anything is wrong. Warnings point into texts that the scenario owns: render them before it is
+ * freed. When NULL is returned, `diags` keeps those texts itself. `options` may be NULL. */
 struct scenario *scenario_read(const char *path, const struct scenario_options *options, struct diags *diags);
 void scenario_free(struct scenario *scenario); /* accepts NULL */
-
-/* Texts that diagnostics of failed reads point to, kept until here. Call once, after rendering. */
-void scenario_sources_free(void);
 
 const char *scenario_name(const struct scenario *scenario);
 const char *scenario_path(const struct scenario *scenario);
