@@ -1,0 +1,44 @@
+/* memory.h - what fits: weights, activations and the KV cache of one replica, with the arithmetic for people.
+ *
+ *     KV bytes per GPU = mem_gb x gpu_memory_utilization - weights / tp - activations - overhead
+ *     num_gpu_blocks   = floor(KV bytes per GPU / (block_size x KV bytes per token and GPU))
+ * as vLLM measures it at start-up. Activations: the peak of a forward pass over max_num_batched_tokens; overhead: CUDA
+ * graphs, NCCL buffers, fragmentation (constants in models/priors.h). The CUDA context lies in the share left free.
+ * Check value: Llama-3.1-8B, bf16, 1 x H100-SXM (80 GB), 0.9, 8192 tokens, blocks of 16: see the test. */
+#ifndef TOKENMILL_MODELS_MEMORY_H
+#define TOKENMILL_MODELS_MEMORY_H
+
+#include "base/arena.h"
+#include "base/diag.h"
+#include "models/gpu.h"
+#include "models/llm.h"
+
+struct memory_request {
+    const struct llm *llm; /* borrowed */
+    const struct gpu *gpu; /* borrowed */
+    enum precision precision, kv_precision;
+    int64_t tensor_parallel;
+    double gpu_memory_utilization; /* 0..1 */
+    int64_t block_size;            /* tokens */
+    int64_t max_num_batched_tokens, max_num_seqs;
+};
+
+/* Bytes; per GPU unless named otherwise. */
+struct memory_plan {
+    double weight_byte; /* of the replica */
+    double usable_byte, weight_byte_per_gpu, activation_byte_per_gpu, overhead_byte_per_gpu, kv_byte_per_gpu;
+    double kv_byte_per_tok_per_gpu;
+    double kv_byte_per_tok; /* of the replica */
+    int64_t num_gpu_blocks;
+};
+
+/* Rule "model-fits", with the arithmetic, if the weights or not one block of KV fit: "Llama-3.1-70B in bf16 needs
+ * 141.1 GB; 1 x L4 has 24 GB". Rule "catalogue-blank" if the GPU's memory is not known. */
+bool memory_plan_make(const struct memory_request *request, struct memory_plan *plan, struct diags *diags,
+                      struct position at);
+
+/* "80.0 GB x 0.90 = 72.0 GB per GPU - weights 16.1 - activations 1.2 - overhead 1.0 = 53.7 GB for KV: 25600 blocks of 16
+ * tokens (131072 B/token)". In the arena. */
+const char *memory_plan_text(const struct memory_request *request, const struct memory_plan *plan, struct arena *arena);
+
+#endif

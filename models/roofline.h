@@ -1,0 +1,61 @@
+/* roofline.h - step time from the datasheet: bytes over bandwidth or FLOP over compute, whichever is longer, plus
+ * communication and the engine's own time.
+ *
+ *     t = max(body bytes / (BW em), body FLOP x tokens / (peak ec))                       every token, per rank
+ *       + max(touched(tokens) x expert bytes / (BW em), expert FLOP x tokens / (peak ec)) routed experts, per rank
+ *       + max(head bytes / (BW em), head FLOP x sequences / (peak ec))                    LM head, sampled positions
+ *       + KV bytes x decode context / (BW ek) + KV bytes x tokens / (BW em)               reads of decodes, writes
+ *       + prefill attention FLOP / (peak16 ea)
+ *       + 2 layers (latency + tokens x hidden x 2 B x s_per_byte)                         all-reduces, if tp > 1
+ *       + c0 + cl layers + cs sequences + (cpf if anything prefills)                      the engine
+ * Context enters additive terms only, so that a step is affine in it. Source: S. Williams et al., "Roofline", CACM 52(4), 2009;
+ * constants: models/priors.h. Valid: dense models within about 20 %; untested shapes 25 % and more. */
+#ifndef TOKENMILL_MODELS_ROOFLINE_H
+#define TOKENMILL_MODELS_ROOFLINE_H
+
+#include "base/diag.h"
+#include "models/gpu.h"
+#include "models/llm.h"
+#include "models/parallel.h"
+#include "models/step_model.h"
+
+/* Shares of the datasheet's peaks that kernels reach, 0..1. */
+struct kernel_efficiency {
+    double memory_ratio;    /* em: streaming weights */
+    double compute_ratio;   /* ec: matrix products in the precision at hand */
+    double kv_read_ratio;   /* ek: decode attention */
+    double attention_ratio; /* ea: prefill attention, 16 bit */
+};
+
+/* The serving engine's own time. */
+struct engine_overhead {
+    double per_step_s, per_layer_s, per_seq_s, per_prefill_step_s;
+};
+
+/* Board power above idle-with-context, as shares of TDP. */
+struct power_shares {
+    double active_ratio, compute_ratio, memory_ratio;
+};
+
+struct roofline_step {
+    const struct llm *llm; /* borrowed */
+    const struct gpu *gpu; /* borrowed */
+    enum precision precision, kv_precision;
+    int64_t tensor_parallel;
+    int64_t gpus_per_node; /* for the link of the all-reduces */
+    double quantum_s;      /* 0: none */
+    struct kernel_efficiency efficiency;
+    struct engine_overhead overhead;
+    struct collective_line all_reduce;
+    struct power_shares power;
+};
+
+/* A step with everything from models/priors.h. `gpus_per_node` 0: the catalogue's. Change single fields afterwards. */
+struct roofline_step roofline_step_default(const struct llm *llm, const struct gpu *gpu, enum precision precision,
+                                           enum precision kv_precision, int64_t tensor_parallel, int64_t gpus_per_node);
+
+/* Does the GPU have what the step needs: memory bandwidth and a peak at this precision (rule "catalogue-blank", naming the
+ * column)? Is the model cut well (models/parallel.h), its shape complete (llm_check)? */
+bool roofline_step_check(const struct roofline_step *step, struct diags *diags, struct position at);
+
+#endif
