@@ -57,6 +57,9 @@ struct arrival_source_type {
     /* A request of `client` ended at `instant` (for the client); NULL where nobody waits for it. A rejected one's
      * client stops. */
     void (*ended)(struct arrival_source *source, uint32_t client, i128 instant, bool rejected);
+    /* Closed loop only, else NULL: the key of the earliest pending arrival, KEY_NEVER if there is none. A request that ends may bring
+     * an earlier one, so `next` is called only when the clock is there. */
+    int64_t (*peek)(const struct arrival_source *source);
     void (*free)(struct arrival_source *source);
 };
 
