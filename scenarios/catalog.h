@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/diag.h"
 #include "base/text.h"
@@ -29,7 +30,7 @@ const char *catalog_table_name(enum catalog_table table);
 
 /* A price list's row: USD per million tokens, NaN where not stated. */
 struct api_price_row {
-    const char *name;     /* as compared by `compare: {api: [...]}` */
+    const char *name; /* as compared by `compare: {api: [...]}` */
     const char *provider;
     double input_usd_per_mtok, cached_input_usd_per_mtok, output_usd_per_mtok, usd_per_image;
     const char *status, *note, *source, *as_of;
@@ -76,8 +77,9 @@ struct catalog_column {
 /* The columns that fill `struct gpu` (or llm, ...). `aliases` is not one of them. */
 const struct catalog_column *catalog_columns(enum catalog_table table, size_t *count);
 
-/* Sets one field of `row` from text, in range; texts are borrowed. Rules "value-type", "value-range". */
-bool catalog_set_field(void *row, const struct catalog_column *column, struct span text, struct diags *diags,
+/* Sets one field of `row` from a terminated text, in range; a CATALOG_TEXT field borrows it. Blank: as the kind says. Rules
+ * "value-type", "value-range". */
+bool catalog_set_field(void *row, const struct catalog_column *column, const char *text, struct diags *diags,
                        struct position at);
 
 struct catalog;
@@ -86,10 +88,10 @@ struct catalog *catalog_new(void);
 void catalog_free(struct catalog *catalog); /* accepts NULL */
 
 /* Reads all tables; `dir` NULL: the compiled-in ones. Once per catalogue. Rules "catalogue-file" (the world),
- * "catalogue-header", "catalogue-row", "catalogue-duplicate", "value-type", "value-range". */
+ * "catalogue-csv", "catalogue-header", "catalogue-row", "catalogue-duplicate", "value-type", "value-range". */
 bool catalog_read(struct catalog *catalog, const char *dir, struct diags *diags);
 
-/* A row by name or alias; NULL and rule "unknown-gpu" (model, api, region), with a guess, if there is none. Borrowed. */
+/* A row by name or alias (of an API price also PROVIDER/name); NULL and rule "unknown-gpu" (model, api, region), with a guess, if there is none. Borrowed. */
 const struct gpu *catalog_gpu(const struct catalog *catalog, struct span name, struct diags *diags, struct position at);
 const struct llm *catalog_llm(const struct catalog *catalog, struct span name, struct diags *diags, struct position at);
 const struct api_price_row *catalog_api_price(const struct catalog *catalog, struct span name, struct diags *diags,
