@@ -47,7 +47,8 @@ void preset_length_spec(const struct preset *preset, struct length_spec *spec);
 /* A user's tables. CSV with , ; tab or blanks between: lines `p,value` (p from 0 to 1, or 0 to 100 if the last is 100), an optional
  * header, `#` comments. A profile: 24 or 168 lines whose last field is the multiplier. The arrays lie in `arena`. `at` is where the
  * scenario names the file. Rules: table-open (world), table-row, table-shape. */
-bool quantiles_read(const char *path, struct position at, struct arena *arena, struct length_spec *spec, struct diags *diags);
+bool quantiles_read(const char *path, struct position at, struct arena *arena, struct length_spec *spec,
+                    struct diags *diags);
 bool profile_read(const char *path, struct position at, struct arena *arena, const double **multipliers, size_t *count,
                   struct diags *diags);
 

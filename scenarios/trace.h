@@ -66,19 +66,22 @@ const char *trace_role_name(enum trace_role role);
 enum { TRACE_COLUMN_MAX = 1024, TRACE_ROW_BYTE_MAX = 1 << 20 };
 
 struct trace_spec {
-    const char *path;  /* to open; borrowed, like all texts here */
-    const char *name;  /* as the user wrote it */
+    const char *path;   /* to open; borrowed, like all texts here */
+    const char *name;   /* as the user wrote it */
     struct position at; /* where the scenario names it */
     enum trace_format format;
-    struct trace_column columns[TRACE_ROLE_COUNT]; /* TRACE_COLUMNS; a filter's column in any format ("class" if normalised) */
-    bool header;               /* the first row is a header although all columns are positions */
-    enum time_kind time;       /* TIME_AUTO: azure-llm-2023 timestamps, normalised seconds, columns guessed from the first row */
-    char delimiter;            /* 0: found in the first line, among , ; tab */
+    struct trace_column
+        columns[TRACE_ROLE_COUNT]; /* TRACE_COLUMNS; a filter's column in any format ("class" if normalised) */
+    bool header;                   /* the first row is a header although all columns are positions */
+    enum time_kind
+        time;       /* TIME_AUTO: azure-llm-2023 timestamps, normalised seconds, columns guessed from the first row */
+    char delimiter; /* 0: found in the first line, among , ; tab */
     bool decimal_comma;
     enum trace_order order;
     enum trace_origin origin;
-    const char *filter_value;  /* rows whose filter column equals it are taken (case-sensitive); NULL: all */
-    const char *const *status_ok; /* statuses taken (case-insensitive); NULL: empty, ok, success, succeeded, successful, complete, completed,
+    const char *filter_value; /* rows whose filter column equals it are taken (case-sensitive); NULL: all */
+    const char *const *
+        status_ok; /* statuses taken (case-insensitive); NULL: empty, ok, success, succeeded, successful, complete, completed,
                                      finished, done, stop, length, 200 and true */
     size_t status_ok_count;
     bool draw_input, draw_output; /* lengths come from the workload's distribution: the column is not read */
@@ -97,14 +100,14 @@ struct trace_stats {
     struct arrival_counts counts; /* whole file, no end */
     int64_t emitted;
     int64_t bytes;
-    uint64_t fnv1a; /* FNV-1a-64 of the file's bytes */
-    double span_s;  /* first to last emitted row, rate_scale applied */
-    double mean_rate_per_s; /* emitted / span (span 0: emitted) */
+    uint64_t fnv1a;                               /* FNV-1a-64 of the file's bytes */
+    double span_s;                                /* first to last emitted row, rate_scale applied */
+    double mean_rate_per_s;                       /* emitted / span (span 0: emitted) */
     double mean_input_tokens, mean_output_tokens; /* 0 where drawn */
     int64_t sum_input_tokens, sum_output_tokens, max_input_tokens, max_output_tokens;
-    int64_t epochs;         /* 1, and one more for each fall of the clock under new-epoch */
-    enum time_kind time;    /* as found */
-    char delimiter;         /* as found */
+    int64_t epochs;      /* 1, and one more for each fall of the clock under new-epoch */
+    enum time_kind time; /* as found */
+    char delimiter;      /* as found */
 };
 
 /* Reads the whole file once, so that a run cannot die of it later. Rules beside trace_check's: trace-csv (malformed quoting), trace-row,
