@@ -1,0 +1,41 @@
+/* calendar.h - pending events, earliest first.
+ *
+ * A tournament tree with one leaf per source of events; a source has at most one pending event. Events compare by (key, class,
+ * index, ordinal), a total order fixed by docs/semantics.md section 1: no address and no insertion counter takes part.
+ * Setting, clearing and finding the earliest cost O(log sources), O(log sources), O(1). */
+#ifndef TOKENMILL_SIM_CALENDAR_H
+#define TOKENMILL_SIM_CALENDAR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum event_class { EVENT_STEP_END = 0, EVENT_CUT = 1, EVENT_ARRIVAL = 2, EVENT_STEP_START = 3 };
+
+struct event {
+    int64_t key;      /* KEY_NEVER: none */
+    uint64_t ordinal; /* of an arrival in its workload; else 0 */
+    uint32_t class;   /* enum event_class */
+    uint32_t index;   /* global replica index, or workload index */
+};
+
+struct calendar {
+    struct event *events;  /* owned: by leaf */
+    uint32_t *winners;     /* owned: node 1 is the root, leaves begin at leaf_count */
+    size_t leaf_count;     /* a power of two */
+};
+
+void calendar_init(struct calendar *calendar, size_t sources);
+void calendar_release(struct calendar *calendar);
+
+/* Replaces the pending event of `source`. */
+void calendar_set(struct calendar *calendar, size_t source, struct event event);
+void calendar_clear(struct calendar *calendar, size_t source);
+
+/* The source whose event is earliest; its event through `*event`. False, and both untouched, when none is pending. */
+bool calendar_first(const struct calendar *calendar, size_t *source, struct event *event);
+
+/* Whether a comes before b in the total order. */
+bool event_before(const struct event *a, const struct event *b);
+
+#endif

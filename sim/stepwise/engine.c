@@ -1,0 +1,311 @@
+/* engine.c - the loop over events, in the total order of docs/semantics.md section 1. */
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "sim/clock.h"
+#include "sim/simulate.h"
+#include "sim/stepwise/cluster.h"
+
+static void init_pools(struct cluster *cluster) {
+    const struct sim_config *config = cluster->config;
+    cluster->pools = xcalloc(config->pool_count, sizeof *cluster->pools);
+    uint32_t begin = 0;
+    for (size_t i = 0; i < config->pool_count; i++) {
+        struct pool_state *pool = &cluster->pools[i];
+        pool->config = &config->pools[i];
+        pool->begin = begin;
+        pool->end = begin += (uint32_t)config->pools[i].replicas;
+        load_grid_init(&pool->grid);
+    }
+    cluster->replica_count = begin;
+}
+
+static void init_replicas(struct cluster *cluster) {
+    cluster->replicas = xcalloc(cluster->replica_count, sizeof *cluster->replicas);
+    cluster->outstanding = xcalloc(cluster->replica_count, sizeof *cluster->outstanding);
+    for (uint32_t pool = 0; pool < cluster->config->pool_count; pool++) {
+        for (uint32_t i = cluster->pools[pool].begin; i < cluster->pools[pool].end; i++) {
+            replica_init(cluster, i, pool);
+        }
+    }
+}
+
+static void open_intakes(struct cluster *cluster) {
+    for (uint32_t i = 0; i < cluster->config->workload_count && intake_open(cluster, i); i++) {
+        const struct workload_config *workload = &cluster->config->workloads[i];
+        for (size_t pool = 0; pool < workload->pool_count; pool++) {
+            cluster->pools[workload->pools[pool]].open_loop |= !cluster->intakes[i].source->closed_loop;
+        }
+    }
+}
+
+void cluster_init(struct cluster *cluster, const struct sim_config *config, const struct observer *observer,
+                  struct sim_outcome *outcome, struct diags *diags) {
+    *cluster = (struct cluster){.config = config, .outcome = outcome, .diags = diags};
+    recorder_init(&cluster->recorder, config, observer, outcome);
+    init_pools(cluster);
+    init_replicas(cluster);
+    router_init(&cluster->router, config);
+    calendar_init(&cluster->calendar, 2 * config->workload_count + cluster->replica_count);
+    cluster->intakes = xcalloc(config->workload_count, sizeof *cluster->intakes);
+    open_intakes(cluster);
+}
+
+void cluster_release(struct cluster *cluster) {
+    for (size_t i = 0; i < cluster->config->workload_count; i++) {
+        intake_release(&cluster->intakes[i]);
+    }
+    for (uint32_t i = 0; i < cluster->replica_count; i++) {
+        replica_release(&cluster->replicas[i]);
+    }
+    for (size_t i = 0; i < cluster->config->pool_count; i++) {
+        queue_release(&cluster->pools[i].queue);
+    }
+    router_release(&cluster->router);
+    calendar_release(&cluster->calendar);
+    free(cluster->intakes);
+    free(cluster->pools);
+    free(cluster->replicas);
+    free(cluster->outstanding);
+    free(cluster->requests);
+    free(cluster->free_requests);
+}
+
+static void grow_requests(struct cluster *cluster) {
+    size_t old = cluster->request_capacity;
+    size_t capacity = 2 * old + 256;
+    cluster->requests = xrealloc(cluster->requests, capacity, sizeof *cluster->requests);
+    cluster->free_requests = xrealloc(cluster->free_requests, capacity, sizeof *cluster->free_requests);
+    for (size_t i = capacity; i > old; i--) {
+        cluster->requests[i - 1].live = false;
+        cluster->free_requests[cluster->free_count++] = (uint32_t)(i - 1);
+    }
+    cluster->request_capacity = capacity;
+}
+
+uint32_t cluster_request_new(struct cluster *cluster) {
+    if (cluster->free_count == 0) {
+        grow_requests(cluster);
+    }
+    uint32_t index = cluster->free_requests[--cluster->free_count];
+    cluster->requests[index] = (struct request){
+        .first_scheduled = LATENCY_NONE,
+        .first_token = LATENCY_NONE,
+        .last_token = LATENCY_NONE,
+        .replica = UINT32_MAX,
+        .live = true,
+    };
+    return index;
+}
+
+void cluster_request_free(struct cluster *cluster, uint32_t index) {
+    CHECK(cluster->requests[index].live && cluster->requests[index].blocks == 0);
+    cluster->requests[index].live = false;
+    cluster->free_requests[cluster->free_count++] = index;
+}
+
+/* What the client has seen of the first and of all tokens; `record` has arrival and counts already. */
+static void set_client_times(const struct cluster *cluster, const struct request *request,
+                             struct request_record *record) {
+    const struct pool_config *pool = &cluster->config->pools[request->pool];
+    i128 arrival = instant_of_key(request->arrival_key);
+    if (request->first_token != LATENCY_NONE) {
+        record->ttft = request->first_token + pool->token_delay - arrival;
+    }
+    if (request->emitted < request->output || request->last_token == LATENCY_NONE) {
+        return;
+    }
+    i128 last = request->last_token + pool->token_delay * request->output;
+    record->e2e = last + pool->finish_delay - arrival;
+    record->finish = arrival + record->e2e;
+    if (request->output > 1) {
+        record->tpot = (last - arrival - record->ttft) / (request->output - 1);
+    }
+}
+
+struct request_record cluster_record(const struct cluster *cluster, const struct request *request) {
+    struct request_record record = {
+        .request_id = request->id,
+        .workload = request->workload,
+        .pool = request->pool,
+        .replica = -1,
+        .arrival_key = request->arrival_key,
+        .queue = LATENCY_NONE,
+        .ttft = LATENCY_NONE,
+        .tpot = LATENCY_NONE,
+        .e2e = LATENCY_NONE,
+        .finish = LATENCY_NONE,
+        .input_tokens = request->input,
+        .output_tokens = request->delivered,
+        .preemptions = request->preemptions,
+        .status = REQUEST_COMPLETED,
+    };
+    if (request->replica != UINT32_MAX) {
+        record.replica = (int64_t)request->replica - cluster->pools[request->pool].begin;
+    }
+    if (request->first_scheduled != LATENCY_NONE) {
+        record.queue = request->first_scheduled - instant_of_key(request->arrival_key);
+    }
+    set_client_times(cluster, request, &record);
+    return record;
+}
+
+static void play_event(struct cluster *cluster, size_t source, const struct event *event) {
+    struct replica *replica = &cluster->replicas[event->class == EVENT_ARRIVAL ? 0 : event->index];
+    switch ((enum event_class)event->class) {
+    case EVENT_STEP_END:
+        if (cluster->last_step_end < replica->step_end) {
+            cluster->last_step_end = replica->step_end;
+        }
+        replica_step_end(cluster, replica);
+        return;
+    case EVENT_ARRIVAL:
+        if (source < cluster->config->workload_count) {
+            intake_arrival(cluster, event->index, event->key);
+        } else {
+            intake_visible(cluster, event->index);
+        }
+        return;
+    case EVENT_STEP_START:
+        replica_step_start(cluster, replica, event->key);
+        return;
+    case EVENT_CUT:
+        break;
+    }
+    CHECK(!"an event that is played");
+}
+
+bool cluster_step(struct cluster *cluster, int64_t *key) {
+    size_t source;
+    struct event event;
+    int64_t end = cluster->config->end_key;
+    if (cluster->failed || !calendar_first(&cluster->calendar, &source, &event)) {
+        return false;
+    }
+    if (event.key > end || (event.key == end && event.class > EVENT_CUT)) {
+        return false;
+    }
+    *key = event.key;
+    play_event(cluster, source, &event);
+    return true;
+}
+
+/* The instant at which the run ends: the cut, or the end of the last request where that comes first. */
+static i128 end_of_run(struct cluster *cluster) {
+    const struct sim_config *config = cluster->config;
+    size_t source;
+    struct event event;
+    bool drained = !calendar_first(&cluster->calendar, &source, &event);
+    bool until_cut = config->end_key != KEY_NEVER && (config->max_requests == 0 || !drained);
+    if (until_cut) {
+        cluster->outcome->cut = true;
+        return instant_of_key(config->end_key);
+    }
+    i128 last_arrival = cluster->outcome->last_arrival;
+    return cluster->last_step_end > last_arrival ? cluster->last_step_end : last_arrival;
+}
+
+static int compare_ids(const void *a, const void *b) {
+    const struct request *const *x = a;
+    const struct request *const *y = b;
+    return ((*x)->id > (*y)->id) - ((*x)->id < (*y)->id);
+}
+
+static void record_unfinished(struct cluster *cluster, i128 cut) {
+    const struct request **open = xcalloc(cluster->request_capacity + 1, sizeof *open);
+    size_t count = 0;
+    for (size_t i = 0; i < cluster->request_capacity; i++) {
+        if (cluster->requests[i].live && !cluster->requests[i].ended) {
+            open[count++] = &cluster->requests[i];
+        }
+    }
+    qsort(open, count, sizeof(struct request *), compare_ids);
+    for (size_t i = 0; i < count; i++) {
+        struct request_record record = cluster_record(cluster, open[i]);
+        record.status = REQUEST_UNFINISHED;
+        record.e2e = record.tpot = record.finish = LATENCY_NONE;
+        recorder_unfinished(&cluster->recorder, &record, cut, open[i]->running);
+    }
+    free(open);
+}
+
+static void close_pool(struct cluster *cluster, struct pool_state *pool, i128 end) {
+    struct pool_outcome *out = &cluster->outcome->pools[pool - cluster->pools];
+    for (uint32_t i = pool->begin; i < pool->end; i++) {
+        meter_cut(cluster, &cluster->replicas[i], end);
+    }
+    meter_pool_queue(cluster, pool, end);
+    out->saturated = pool->open_loop && load_grid_saturated(&pool->grid, cluster->outcome->last_arrival);
+    cluster->outcome->saturated |= out->saturated;
+    CHECK(out->busy == out->busy_prefill + out->busy_decode);
+}
+
+static int64_t rejected_total(const struct request_counts *counts) {
+    int64_t total = 0;
+    for (int i = 0; i < REJECT_REASON_COUNT; i++) {
+        total += counts->rejected[i];
+    }
+    return total;
+}
+
+/* emitted = completed + waiting + running + rejected. */
+static void check_conserved(const struct request_counts *counts) {
+    CHECK(counts->emitted == counts->completed + counts->waiting + counts->running + rejected_total(counts));
+}
+
+void cluster_finish(struct cluster *cluster) {
+    i128 end = end_of_run(cluster);
+    i128 start = instant_of_key(cluster->config->warmup_key);
+    cluster->outcome->window_end = end;
+    cluster->outcome->window_start = start < end ? start : end;
+    record_unfinished(cluster, end);
+    for (size_t i = 0; i < cluster->config->pool_count; i++) {
+        close_pool(cluster, &cluster->pools[i], end);
+    }
+    for (uint32_t i = 0; i < cluster->config->workload_count; i++) {
+        intake_close_books(cluster, i);
+        check_conserved(&cluster->outcome->workloads[i].requests);
+        check_conserved(&cluster->outcome->workloads[i].measured);
+    }
+}
+
+enum { EVENTS_BETWEEN_REPORTS = 1 << 14 };
+
+/* Tells the observer how far the run is; false if it wants no more. */
+static bool report(const struct cluster *cluster, int64_t key) {
+    const struct sim_config *config = cluster->config;
+    const struct observer *observer = cluster->recorder.observer;
+    check_context_set(config->seed, key_to_s(key));
+    if (observer == NULL || observer->progress == NULL) {
+        return true;
+    }
+    double by_time = config->end_key == KEY_NEVER ? -1 : (double)key / (double)config->end_key;
+    double by_count =
+        config->max_requests == 0 ? -1 : (double)cluster->completed / (double)config->max_requests;
+    return observer->progress(observer->context, by_time > by_count ? by_time : by_count, key_to_s(key));
+}
+
+bool simulate(const struct sim_config *config, const struct observer *observer, struct sim_outcome *outcome,
+              struct diags *diags) {
+    struct cluster cluster;
+    struct sim_outcome result;
+    cluster_init(&cluster, config, observer, &result, diags);
+    check_context_set(config->seed, 0);
+    int64_t key = 0;
+    uint64_t events = 0;
+    while (!result.abandoned && cluster_step(&cluster, &key)) {
+        if (++events % EVENTS_BETWEEN_REPORTS == 0) {
+            result.abandoned = !report(&cluster, key);
+        }
+    }
+    bool failed = cluster.failed;
+    if (!failed) {
+        cluster_finish(&cluster);
+        *outcome = result;
+    } else {
+        sim_outcome_release(&result);
+    }
+    cluster_release(&cluster);
+    return !failed;
+}

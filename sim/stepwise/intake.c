@@ -1,0 +1,200 @@
+/* intake.c - from a workload's source to a replica's queue: arrival, delay on the way, routing, refusal. */
+#include "base/check.h"
+#include "sim/clock.h"
+#include "sim/stepwise/cluster.h"
+#include "sim/stepwise/schedule.h"
+
+static const struct workload_config *config_of(const struct cluster *cluster, uint32_t workload) {
+    return &cluster->config->workloads[workload];
+}
+
+/* Reads one arrival; false if there is none now, or the source failed. */
+static bool read_next(struct cluster *cluster, struct intake *intake, struct arrival *arrival) {
+    enum arrival_status status =
+        intake->source->type->next(intake->source, cluster->config->end_key, arrival, cluster->diags);
+    cluster->failed = cluster->failed || status == ARRIVAL_FAILED;
+    return status == ARRIVAL_READY;
+}
+
+/* Puts the workload's next arrival into the calendar, unless no more are wanted. */
+static void announce(struct cluster *cluster, uint32_t workload) {
+    struct intake *intake = &cluster->intakes[workload];
+    bool ahead = intake->source->type->peek == NULL;
+    if (ahead && !intake->has_next && !cluster->intake_closed) {
+        intake->has_next = read_next(cluster, intake, &intake->next);
+    }
+    int64_t key = ahead ? (intake->has_next ? intake->next.key : KEY_NEVER) : intake->source->type->peek(intake->source);
+    if (key == KEY_NEVER || cluster->intake_closed) {
+        calendar_clear(&cluster->calendar, source_of_arrivals(workload));
+        return;
+    }
+    struct event event = {.key = key, .class = EVENT_ARRIVAL, .index = workload, .ordinal = intake->ordinal};
+    calendar_set(&cluster->calendar, source_of_arrivals(workload), event);
+}
+
+bool intake_open(struct cluster *cluster, uint32_t workload) {
+    struct intake *intake = &cluster->intakes[workload];
+    const struct workload_config *config = config_of(cluster, workload);
+    uint64_t seed = cluster->config->seed;
+    uint32_t replication = cluster->config->replication;
+    intake->input_stream = random_stream_make(seed, replication, RANDOM_INPUT, config->name);
+    intake->output_stream = random_stream_make(seed, replication, RANDOM_OUTPUT, config->name);
+    intake->source = config->arrivals.open(config->arrivals.context, seed, replication, cluster->diags);
+    if (intake->source == NULL) {
+        cluster->failed = true;
+        return false;
+    }
+    announce(cluster, workload);
+    return !cluster->failed;
+}
+
+void intake_release(struct intake *intake) {
+    if (intake->source != NULL) {
+        intake->source->type->free(intake->source);
+    }
+    pending_release(&intake->invisible);
+}
+
+/* Request limit: nothing later is drawn, read or issued. */
+static void close_intake(struct cluster *cluster) {
+    cluster->intake_closed = true;
+    for (uint32_t i = 0; i < cluster->config->workload_count; i++) {
+        calendar_clear(&cluster->calendar, source_of_arrivals(i));
+    }
+}
+
+static i128 arrival_delay(const struct workload_config *config, int64_t input) {
+    i128 delay = config->arrival_delay_base + config->arrival_delay_per_input_token * input;
+    i128 quantum = config->arrival_delay_quantum;
+    return quantum > 0 ? delay / quantum * quantum : delay;
+}
+
+static uint32_t new_request(struct cluster *cluster, uint32_t workload, const struct arrival *arrival) {
+    struct intake *intake = &cluster->intakes[workload];
+    const struct workload_config *config = config_of(cluster, workload);
+    uint32_t index = cluster_request_new(cluster);
+    struct request *request = &cluster->requests[index];
+    request->id = cluster->arrived++;
+    request->ordinal = intake->ordinal++;
+    request->arrival_key = arrival->key;
+    request->draw = arrival->draw;
+    request->client = arrival->client;
+    request->workload = workload;
+    request->pool = config->pools[0];
+    request->input = arrival->input_tokens > 0
+                         ? arrival->input_tokens
+                         : length_draw(&config->input_tokens, intake->input_stream, arrival->draw);
+    request->output = arrival->output_tokens > 0
+                          ? arrival->output_tokens
+                          : length_draw(&config->output_tokens, intake->output_stream, arrival->draw);
+    i128 visible = instant_of_key(arrival->key) + arrival_delay(config, request->input);
+    request->visible_key = key_at_or_after(visible);
+    return index;
+}
+
+/* The idle replica of lowest index takes notice of the pool's queue. */
+static void enqueue_centrally(struct cluster *cluster, uint32_t index, int64_t key) {
+    struct request *request = &cluster->requests[index];
+    struct pool_state *pool = &cluster->pools[request->pool];
+    queue_push_back(&pool->queue, index);
+    meter_pool_queue(cluster, pool, instant_of_key(key));
+    for (uint32_t i = pool->begin; i < pool->end; i++) {
+        if (!cluster->replicas[i].stepping && !cluster->replicas[i].start_pending) {
+            replica_notice(cluster, &cluster->replicas[i], key);
+            return;
+        }
+    }
+}
+
+static void enqueue_at_replica(struct cluster *cluster, uint32_t index, int64_t key) {
+    struct request *request = &cluster->requests[index];
+    struct replica *replica = &cluster->replicas[request->replica];
+    queue_push_back(&replica->waiting, index);
+    meter_levels(cluster, replica, instant_of_key(key));
+    replica_notice(cluster, replica, key);
+}
+
+/* Routes a request, then lets its replica's pool accept or reject it. */
+static void route(struct cluster *cluster, uint32_t index) {
+    struct request *request = &cluster->requests[index];
+    int64_t key = request->visible_key;
+    bool central = cluster->config->routing == ROUTING_CENTRAL_QUEUE;
+    if (!central) {
+        request->replica = router_pick(&cluster->router, request->workload, request->draw, cluster->outstanding);
+        request->pool = cluster->replicas[request->replica].pool;
+        cluster->outstanding[request->replica]++;
+    }
+    const struct pool_config *pool = &cluster->config->pools[request->pool];
+    int64_t room = pool->max_model_len - request->input;
+    if (room > 0 && request->output > room) {
+        request->output = room;
+    }
+    request->target = request->input;
+    enum reject_reason reason;
+    if (!schedule_accepts(pool, request->input, request->output, &reason)) {
+        replica_reject(cluster, index, reason, key);
+    } else if (central) {
+        enqueue_centrally(cluster, index, key);
+    } else {
+        enqueue_at_replica(cluster, index, key);
+    }
+}
+
+/* Puts the earliest invisible request into the calendar. */
+static void announce_invisible(struct cluster *cluster, uint32_t workload) {
+    const struct pending_heap *heap = &cluster->intakes[workload].invisible;
+    size_t source = source_of_invisible(cluster, workload);
+    if (heap->count == 0) {
+        calendar_clear(&cluster->calendar, source);
+        return;
+    }
+    const struct pending *first = &heap->items[0];
+    struct event event = {.key = first->key, .class = EVENT_ARRIVAL, .index = workload, .ordinal = first->ordinal};
+    calendar_set(&cluster->calendar, source, event);
+}
+
+void intake_arrival(struct cluster *cluster, uint32_t workload, int64_t key) {
+    struct intake *intake = &cluster->intakes[workload];
+    struct arrival arrival = intake->next;
+    if (!intake->has_next && !read_next(cluster, intake, &arrival)) {
+        announce(cluster, workload);
+        return;
+    }
+    CHECK(arrival.key == key);
+    intake->has_next = false;
+    recorder_arrived(&cluster->recorder, workload, key);
+    uint32_t index = new_request(cluster, workload, &arrival);
+    if (cluster->arrived == cluster->config->max_requests) {
+        close_intake(cluster);
+    }
+    announce(cluster, workload);
+    const struct request *request = &cluster->requests[index];
+    if (request->visible_key > key) {
+        pending_push(&intake->invisible, (struct pending){request->visible_key, request->ordinal, index});
+        announce_invisible(cluster, workload);
+    } else {
+        route(cluster, index);
+    }
+}
+
+void intake_visible(struct cluster *cluster, uint32_t workload) {
+    struct pending pending = pending_pop(&cluster->intakes[workload].invisible);
+    announce_invisible(cluster, workload);
+    route(cluster, pending.request);
+}
+
+void intake_request_ended(struct cluster *cluster, const struct request *request, i128 instant, bool rejected) {
+    struct intake *intake = &cluster->intakes[request->workload];
+    if (intake->source->type->ended != NULL) {
+        intake->source->type->ended(intake->source, request->client, instant, rejected);
+        announce(cluster, request->workload);
+    }
+}
+
+void intake_close_books(struct cluster *cluster, uint32_t workload) {
+    const struct intake *intake = &cluster->intakes[workload];
+    struct workload_outcome *out = &cluster->outcome->workloads[workload];
+    out->arrivals = intake->source->counts;
+    out->arrivals.read -= intake->has_next; /* read ahead, and not wanted any more */
+    out->stopped_clients = intake->source->stopped_clients;
+}

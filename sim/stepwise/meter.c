@@ -1,0 +1,151 @@
+/* meter.c - time, work and energy of replicas, clipped to the window [warm-up, end of the run].
+ *
+ * Before or after a cut is decided by (key, class): a step whose end has the cut's key counts whole before it. Of a step that
+ * straddles a cut, floor(X elapsed / duration) counts before it and the rest after. All sums are integers. */
+#include "base/arena.h"
+#include "base/check.h"
+#include "sim/clock.h"
+#include "sim/stepwise/cluster.h"
+
+#define MINUTE_UNITS (((i128)60 * KEY_PER_S) << KEY_SHIFT)
+
+void meter_init(struct cluster *cluster, struct replica_meter *meter) {
+    int64_t end = cluster->config->end_key;
+    *meter = (struct replica_meter){
+        .from = instant_of_key(cluster->config->warmup_key),
+        .until = instant_of_key(end),
+    };
+}
+
+bool cluster_in_window(const struct cluster *cluster, int64_t step_end_key) {
+    int64_t warmup = cluster->config->warmup_key;
+    return warmup == 0 || step_end_key > warmup;
+}
+
+static i128 clamp(i128 value, i128 low, i128 high) {
+    return value < low ? low : value > high ? high : value;
+}
+
+/* The stretch [low, high] of a step's time that is in the window, from the step's start. */
+struct stretch {
+    i128 start, duration;
+    i128 low, high;
+};
+
+/* What a stretch has of an amount that the whole step has. */
+static i128 share(const struct stretch *stretch, i128 amount, i128 low, i128 high) {
+    if (low == 0 && high == stretch->duration) {
+        return amount;
+    }
+    return i128_mul_div(amount, high, stretch->duration) - i128_mul_div(amount, low, stretch->duration);
+}
+
+static i128 clipped(const struct stretch *stretch, i128 amount) {
+    return share(stretch, amount, stretch->low, stretch->high);
+}
+
+static void grow_minutes(struct pool_outcome *out, size_t count) {
+    if (count <= out->minute_count) {
+        return;
+    }
+    size_t grown = count < 2 * out->minute_count ? 2 * out->minute_count : count;
+    out->energy_minute = xrealloc(out->energy_minute, grown, sizeof *out->energy_minute);
+    for (size_t i = out->minute_count; i < grown; i++) {
+        out->energy_minute[i] = 0;
+    }
+    out->minute_count = grown;
+}
+
+static void add_energy(struct pool_outcome *out, const struct stretch *stretch, i128 energy) {
+    out->energy += clipped(stretch, energy);
+    i128 low = stretch->low;
+    while (low < stretch->high) {
+        i128 minute = (stretch->start + low) / MINUTE_UNITS;
+        i128 high = clamp((minute + 1) * MINUTE_UNITS - stretch->start, low, stretch->high);
+        grow_minutes(out, (size_t)minute + 1);
+        out->energy_minute[minute] += share(stretch, energy, low, high);
+        low = high;
+    }
+}
+
+static void add_stretch(struct cluster *cluster, struct replica *replica, const struct stretch *stretch) {
+    struct pool_outcome *out = &cluster->outcome->pools[replica->pool];
+    const struct step_model *model = replica->config->step_model;
+    i128 decode = step_model_decode_duration(model, &replica->work, stretch->duration);
+    struct step_amounts amounts = step_model_amounts(model, &replica->work, stretch->duration);
+    i128 time = stretch->high - stretch->low;
+    i128 decode_time = clipped(stretch, decode);
+    out->busy += time;
+    out->busy_decode += decode_time;
+    out->busy_prefill += time - decode_time;
+    out->batch += time * (replica->work.prefill_seqs + replica->work.decode_seqs);
+    out->flop += clipped(stretch, amounts.flop);
+    out->byte += clipped(stretch, amounts.byte);
+    add_energy(out, stretch, amounts.energy);
+}
+
+/* Adds the step's part up to `high` (from its start) that is in the window. */
+static void add_step(struct cluster *cluster, struct replica *replica, i128 high) {
+    i128 duration = replica->step_end - replica->step_start;
+    struct stretch stretch = {
+        .start = replica->step_start,
+        .duration = duration,
+        .low = clamp(replica->meter.from - replica->step_start, 0, high),
+        .high = high,
+    };
+    if (stretch.low < stretch.high) {
+        add_stretch(cluster, replica, &stretch);
+    }
+    load_grid_step(&cluster->pools[replica->pool].grid, replica->step_start, replica->step_start + high,
+                   replica->backlog);
+}
+
+void meter_step_ended(struct cluster *cluster, struct replica *replica) {
+    int64_t key = key_of_instant(replica->step_end);
+    struct replica_meter *meter = &replica->meter;
+    if (!cluster_in_window(cluster, key) && key == cluster->config->warmup_key && replica->step_end > meter->from) {
+        meter->from = replica->step_end;
+    }
+    if (key == cluster->config->end_key && replica->step_end > meter->until) {
+        meter->until = replica->step_end;
+    }
+    add_step(cluster, replica, replica->step_end - replica->step_start);
+    cluster->outcome->pools[replica->pool].steps += cluster_in_window(cluster, key);
+}
+
+/* The integral of a level from its last change to `now`, in the window [from, until]. */
+static i128 level_set(struct level *level, i128 from, i128 until, i128 now, int64_t value) {
+    i128 added = level->value * (clamp(now, from, until) - clamp(level->since, from, until));
+    level->value = value;
+    level->since = now;
+    return added;
+}
+
+void meter_levels(struct cluster *cluster, struct replica *replica, i128 now) {
+    struct pool_outcome *out = &cluster->outcome->pools[replica->pool];
+    struct replica_meter *meter = &replica->meter;
+    i128 from = meter->from, until = meter->until;
+    load_grid_waiting(&cluster->pools[replica->pool].grid, meter->waiting.since, now, meter->waiting.value);
+    out->waiting += level_set(&meter->waiting, from, until, now, (int64_t)replica->waiting.count);
+    out->running += level_set(&meter->running, from, until, now, (int64_t)replica->running_count);
+    out->blocks += level_set(&meter->blocks, from, until, now,
+                             replica->config->num_gpu_blocks - replica->free_blocks);
+}
+
+void meter_pool_queue(struct cluster *cluster, struct pool_state *pool, i128 now) {
+    struct pool_outcome *out = &cluster->outcome->pools[pool - cluster->pools];
+    i128 from = instant_of_key(cluster->config->warmup_key);
+    i128 until = instant_of_key(cluster->config->end_key);
+    load_grid_waiting(&pool->grid, pool->waiting.since, now, pool->waiting.value);
+    out->waiting += level_set(&pool->waiting, from, until, now, (int64_t)pool->queue.count);
+}
+
+void meter_cut(struct cluster *cluster, struct replica *replica, i128 cut) {
+    if (replica->stepping) {
+        i128 duration = replica->step_end - replica->step_start;
+        add_step(cluster, replica, clamp(cut - replica->step_start, 0, duration));
+    }
+    i128 until = replica->meter.until;
+    bool moved = key_of_instant(until) == key_of_instant(cut) && until > cut;
+    meter_levels(cluster, replica, moved ? until : cut);
+}

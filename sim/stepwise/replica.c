@@ -1,0 +1,215 @@
+/* replica.c - a step of one replica: who is in it, how long it takes, what each sequence gets of it. */
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "sim/clock.h"
+#include "sim/stepwise/cluster.h"
+#include "sim/stepwise/kv.h"
+#include "sim/stepwise/schedule.h"
+
+void replica_init(struct cluster *cluster, uint32_t index, uint32_t pool) {
+    struct replica *replica = &cluster->replicas[index];
+    const struct pool_config *config = &cluster->config->pools[pool];
+    bool central = cluster->config->routing == ROUTING_CENTRAL_QUEUE;
+    *replica = (struct replica){
+        .index = index,
+        .pool = pool,
+        .config = config,
+        .pool_queue = central ? &cluster->pools[pool].queue : NULL,
+        .free_blocks = config->num_gpu_blocks,
+    };
+    meter_init(cluster, &replica->meter);
+}
+
+void replica_release(struct replica *replica) {
+    free(replica->running);
+    queue_release(&replica->waiting);
+}
+
+static void set_event(struct cluster *cluster, const struct replica *replica, enum event_class class, i128 instant) {
+    i128 key = instant >> KEY_SHIFT;
+    CHECK(key < KEY_NEVER);
+    struct event event = {.key = (int64_t)key, .class = class, .index = replica->index};
+    calendar_set(&cluster->calendar, source_of_replica(cluster, replica->index), event);
+}
+
+void replica_notice(struct cluster *cluster, struct replica *replica, int64_t key) {
+    if (replica->stepping) {
+        return;
+    }
+    replica->start_pending = true;
+    set_event(cluster, replica, EVENT_STEP_START, instant_of_key(key));
+}
+
+void replica_step_start(struct cluster *cluster, struct replica *replica, int64_t key) {
+    CHECK(!replica->stepping);
+    i128 at = instant_of_key(key);
+    i128 now = at > replica->step_end ? at : replica->step_end;
+    i128 wake = -1;
+    replica->start_pending = false;
+    calendar_clear(&cluster->calendar, source_of_replica(cluster, replica->index));
+    replica->work = (struct step_work){0};
+    scheduler_of(replica->config->batching.policy)->form(cluster, replica, now, &wake);
+    meter_levels(cluster, replica, now);
+    if (replica->work.prefill_seqs + replica->work.decode_seqs > 0) {
+        replica->stepping = true;
+        replica->backlog = schedule_waiting(replica) > 0;
+        replica->step_start = now;
+        replica->step_end = now + step_model_duration(replica->config->step_model, &replica->work);
+        set_event(cluster, replica, EVENT_STEP_END, replica->step_end);
+        return;
+    }
+    CHECK(replica->running_count == 0); /* a step always makes progress */
+    if (wake >= 0) {
+        set_event(cluster, replica, EVENT_STEP_START, instant_of_key(key_at_or_after(wake)));
+    }
+}
+
+static void end_request(struct cluster *cluster, struct request *request, i128 now) {
+    struct request_record record = cluster_record(cluster, request);
+    request->ended = true;
+    cluster->completed++;
+    cluster->outstanding[request->replica]--;
+    recorder_ended(&cluster->recorder, &record, cluster_in_window(cluster, key_of_instant(now)));
+    intake_request_ended(cluster, request, record.finish, false);
+}
+
+/* A token reaches the client (token_delay and finish_delay are added when the request is recorded). */
+static void deliver(struct cluster *cluster, struct replica *replica, struct request *request, i128 now) {
+    if (request->first_token == LATENCY_NONE) {
+        request->first_token = now;
+    } else if (recorder_measures(&cluster->recorder, request->arrival_key)) {
+        i128 gap = now - request->last_token + replica->config->token_delay;
+        recorder_token_gap(&cluster->recorder, request->workload, gap, 1);
+    }
+    request->last_token = now;
+}
+
+/* The next output position. After a restart the first ones are old to the client. */
+static void emit_token(struct cluster *cluster, struct replica *replica, struct request *request) {
+    i128 now = replica->step_end;
+    request->emitted++;
+    if (request->emitted <= request->delivered) {
+        return;
+    }
+    request->delivered = request->emitted;
+    int64_t prompt = request->delivered == 1 ? request->input : 0;
+    cluster->token_total += prompt + 1;
+    if (cluster_in_window(cluster, key_of_instant(now))) {
+        struct token_counts *tokens = &cluster->outcome->workloads[request->workload].tokens[replica->pool];
+        tokens->input += prompt;
+        tokens->output++;
+    }
+    if (replica->config->batching.deliver == DELIVER_TOKEN) {
+        deliver(cluster, replica, request, now);
+    }
+}
+
+/* Counts the positions that a request computed in this step. */
+static void count_computed(struct cluster *cluster, struct replica *replica, struct request *request, bool prefill) {
+    int64_t again = request->computed < request->high_water ? request->computed : request->high_water;
+    again -= request->computed - request->chunk;
+    if (cluster_in_window(cluster, key_of_instant(replica->step_end))) {
+        struct token_counts *tokens = &cluster->outcome->workloads[request->workload].tokens[replica->pool];
+        tokens->recomputed += again > 0 ? again : 0;
+        tokens->prefilled += prefill ? request->chunk : 0;
+    }
+    if (request->computed > request->high_water) {
+        request->high_water = request->computed;
+    }
+}
+
+/* What the step that has ended did for one sequence. */
+static void advance(struct cluster *cluster, struct replica *replica, struct request *request) {
+    bool prefill = request->computed < request->target;
+    request->computed += request->chunk;
+    if (request->emitted < request->output) {
+        count_computed(cluster, replica, request, prefill);
+        if (request->computed >= request->target) {
+            emit_token(cluster, replica, request);
+        }
+    }
+    request->chunk = 0;
+}
+
+static bool finished(const struct request *request) {
+    return request->emitted == request->output;
+}
+
+/* The whole of a batch's answers at once. */
+static void deliver_batch(struct cluster *cluster, struct replica *replica) {
+    for (size_t i = 0; i < replica->running_count; i++) {
+        struct request *request = &cluster->requests[replica->running[i]];
+        for (int64_t token = 0; token < request->output; token++) {
+            deliver(cluster, replica, request, replica->step_end);
+        }
+    }
+}
+
+static bool all_finished(const struct cluster *cluster, const struct replica *replica) {
+    for (size_t i = 0; i < replica->running_count; i++) {
+        if (!finished(&cluster->requests[replica->running[i]])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Ends what has finished, and lets go of what may leave, in order of admission. */
+static void end_finished(struct cluster *cluster, struct replica *replica) {
+    bool keeps = scheduler_of(replica->config->batching.policy)->keeps_finished;
+    bool whole_batch = keeps && all_finished(cluster, replica);
+    bool by_batch = replica->config->batching.deliver == DELIVER_BATCH;
+    if (whole_batch && by_batch) {
+        deliver_batch(cluster, replica);
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < replica->running_count; i++) {
+        uint32_t index = replica->running[i];
+        struct request *request = &cluster->requests[index];
+        if (finished(request) && !request->ended && (whole_batch || !by_batch)) {
+            end_request(cluster, request, replica->step_end);
+        }
+        if (request->ended && (whole_batch || !keeps)) {
+            kv_release(replica, request);
+            cluster_request_free(cluster, index);
+        } else {
+            replica->running[kept++] = index;
+        }
+    }
+    replica->running_count = kept;
+}
+
+void replica_step_end(struct cluster *cluster, struct replica *replica) {
+    CHECK(replica->stepping);
+    replica->stepping = false;
+    meter_step_ended(cluster, replica);
+    for (size_t i = 0; i < replica->running_count; i++) {
+        struct request *request = &cluster->requests[replica->running[i]];
+        if (request->chunk > 0) {
+            advance(cluster, replica, request);
+        }
+    }
+    end_finished(cluster, replica);
+    meter_levels(cluster, replica, replica->step_end);
+    calendar_clear(&cluster->calendar, source_of_replica(cluster, replica->index));
+    if (replica->running_count > 0 || schedule_waiting(replica) > 0) {
+        replica_notice(cluster, replica, key_of_instant(replica->step_end));
+    }
+}
+
+void replica_reject(struct cluster *cluster, uint32_t index, enum reject_reason reason, int64_t key) {
+    struct request *request = &cluster->requests[index];
+    struct request_record record = cluster_record(cluster, request);
+    record.status = REQUEST_REJECTED;
+    record.reject_reason = reason;
+    record.finish = LATENCY_NONE;
+    request->ended = true;
+    if (request->replica != UINT32_MAX) {
+        cluster->outstanding[request->replica]--;
+    }
+    recorder_ended(&cluster->recorder, &record, key >= cluster->config->warmup_key);
+    intake_request_ended(cluster, request, instant_of_key(key), true);
+    cluster_request_free(cluster, index);
+}

@@ -1,0 +1,117 @@
+#include "sim/stepwise/schedule.h"
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "sim/clock.h"
+#include "sim/stepwise/kv.h"
+
+const struct scheduler *scheduler_of(enum batching_policy policy) {
+    static const struct scheduler *const table[BATCHING_POLICY_COUNT] = {
+        [BATCHING_CONTINUOUS] = &scheduler_continuous,
+        [BATCHING_PREFILL_FIRST] = &scheduler_prefill_first,
+        [BATCHING_STATIC] = &scheduler_static,
+        [BATCHING_REQUEST_LEVEL] = &scheduler_continuous, /* with max_num_seqs 1 */
+    };
+    CHECK(policy < BATCHING_POLICY_COUNT);
+    return table[policy];
+}
+
+bool schedule_accepts(const struct pool_config *config, int64_t input, int64_t output, enum reject_reason *reason) {
+    bool whole_prompts = config->batching.policy == BATCHING_PREFILL_FIRST && config->batching.chunk == 0;
+    if (input >= config->max_model_len || (whole_prompts && input > config->batching.max_num_batched_tokens)) {
+        *reason = REJECT_TOO_LONG;
+        return false;
+    }
+    if (kv_blocks_for(config, input + output - 1) > config->num_gpu_blocks) {
+        *reason = REJECT_TOO_LARGE;
+        return false;
+    }
+    return true;
+}
+
+int64_t schedule_slots(const struct batching_config *batching) {
+    return batching->policy == BATCHING_REQUEST_LEVEL ? 1 : batching->max_num_seqs;
+}
+
+size_t schedule_waiting(const struct replica *replica) {
+    return replica->waiting.count + (replica->pool_queue != NULL ? replica->pool_queue->count : 0);
+}
+
+uint32_t schedule_waiting_at(const struct replica *replica, size_t i) {
+    size_t own = replica->waiting.count;
+    return i < own ? queue_at(&replica->waiting, i) : queue_at(replica->pool_queue, i - own);
+}
+
+/* Takes the head out of whichever queue it is in. */
+static uint32_t pop_head(struct cluster *cluster, struct replica *replica, i128 now) {
+    if (replica->waiting.count > 0) {
+        return queue_pop_front(&replica->waiting);
+    }
+    uint32_t request = queue_pop_front(replica->pool_queue);
+    meter_pool_queue(cluster, &cluster->pools[replica->pool], now);
+    cluster->requests[request].replica = replica->index;
+    cluster->outstanding[replica->index]++;
+    return request;
+}
+
+void schedule_admit_head(struct cluster *cluster, struct replica *replica, i128 now) {
+    uint32_t request = pop_head(cluster, replica, now);
+    if (replica->running_count == replica->running_capacity) {
+        replica->running_capacity = 2 * replica->running_capacity + 16;
+        replica->running = xrealloc(replica->running, replica->running_capacity, sizeof *replica->running);
+    }
+    replica->running[replica->running_count++] = request;
+    cluster->requests[request].running = true;
+}
+
+void schedule_reject_head(struct cluster *cluster, struct replica *replica, i128 now) {
+    uint32_t request = pop_head(cluster, replica, now);
+    replica_reject(cluster, request, REJECT_NEVER_ADMITTED, key_of_instant(now));
+}
+
+void schedule_give(struct cluster *cluster, struct replica *replica, uint32_t index, int64_t tokens, i128 now) {
+    struct request *request = &cluster->requests[index];
+    struct step_work *work = &replica->work;
+    CHECK(tokens > 0 && request->chunk == 0);
+    request->chunk = tokens;
+    if (request->first_scheduled == LATENCY_NONE) {
+        request->first_scheduled = now;
+    }
+    if (request->computed < request->target) {
+        work->prefill_seqs++;
+        work->prefill_tokens += tokens;
+        work->prefill_attention_x2 += (i128)tokens * (2 * request->computed + tokens);
+    } else {
+        work->decode_seqs++;
+        work->decode_context += request->computed;
+    }
+}
+
+/* The latest admitted loses its blocks and what was computed, and goes to the head of its replica's queue. */
+static uint32_t preempt_latest(struct cluster *cluster, struct replica *replica, i128 now) {
+    uint32_t index = replica->running[--replica->running_count];
+    struct request *request = &cluster->requests[index];
+    kv_release(replica, request);
+    if (replica->config->batching.on_preempt == ON_PREEMPT_RESTART) {
+        request->emitted = 0;
+    }
+    request->target = request->input + request->emitted;
+    request->computed = 0;
+    request->running = false;
+    request->preemptions++;
+    cluster->outcome->pools[replica->pool].preemptions += key_of_instant(now) >= cluster->config->warmup_key;
+    queue_push_front(&replica->waiting, index);
+    return index;
+}
+
+bool schedule_make_room(struct cluster *cluster, struct replica *replica, size_t i, int64_t tokens, i128 now,
+                        bool *preempted) {
+    uint32_t index = replica->running[i];
+    while (!kv_hold(replica, &cluster->requests[index], cluster->requests[index].computed + tokens)) {
+        *preempted = true;
+        if (preempt_latest(cluster, replica, now) == index) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,76 @@
+/* schedule_continuous.c - vLLM V1: decodes and prefill chunks share every step under one token budget.
+ *
+ * Running requests first, in order of admission; then waiting ones, first come first served, while budget, slots and
+ * blocks last. No admission in a step that preempted. `request-level` is this with one slot. */
+#include "base/check.h"
+#include "sim/stepwise/kv.h"
+#include "sim/stepwise/schedule.h"
+
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* How much of the budget a request would use now. */
+static int64_t tokens_wanted(const struct batching_config *batching, const struct request *request, int64_t budget) {
+    if (request->computed >= request->target) {
+        return 1;
+    }
+    int64_t rest = least(request->target - request->computed, budget);
+    return batching->chunk > 0 ? least(rest, batching->chunk) : rest;
+}
+
+/* Serves the running; returns the budget that is left. */
+static int64_t serve_running(struct cluster *cluster, struct replica *replica, i128 now, bool *preempted) {
+    const struct batching_config *batching = &replica->config->batching;
+    int64_t budget = batching->max_num_batched_tokens;
+    for (size_t i = 0; i < replica->running_count && budget > 0; i++) {
+        uint32_t index = replica->running[i];
+        int64_t tokens = tokens_wanted(batching, &cluster->requests[index], budget);
+        if (schedule_make_room(cluster, replica, i, tokens, now, preempted)) {
+            schedule_give(cluster, replica, index, tokens, now);
+            budget -= tokens;
+        }
+    }
+    return budget;
+}
+
+/* Takes the blocks that admitting the head with this chunk needs; false if they are not to be had. */
+static bool hold_for_admission(struct replica *replica, struct request *request, int64_t tokens) {
+    const struct pool_config *config = replica->config;
+    bool whole = config->batching.kv_admission == KV_ADMISSION_PROMPT;
+    int64_t held = whole ? request->target : tokens;
+    if (kv_blocks_for(config, held) + config->batching.watermark_blocks > replica->free_blocks) {
+        return false;
+    }
+    return kv_hold(replica, request, held);
+}
+
+/* Admits from the queue; a head that does not fit stops it, unless it would be alone. */
+static void admit_waiting(struct cluster *cluster, struct replica *replica, i128 now, int64_t budget) {
+    const struct batching_config *batching = &replica->config->batching;
+    while (schedule_waiting(replica) > 0 && (int64_t)replica->running_count < schedule_slots(batching) && budget > 0) {
+        uint32_t index = schedule_waiting_at(replica, 0);
+        int64_t tokens = tokens_wanted(batching, &cluster->requests[index], budget);
+        if (hold_for_admission(replica, &cluster->requests[index], tokens)) {
+            schedule_admit_head(cluster, replica, now);
+            schedule_give(cluster, replica, index, tokens, now);
+            budget -= tokens;
+        } else if (replica->running_count == 0) {
+            schedule_reject_head(cluster, replica, now);
+        } else {
+            return;
+        }
+    }
+}
+
+static void form(struct cluster *cluster, struct replica *replica, i128 now, i128 *wake) {
+    (void)wake;
+    bool preempted = false;
+    int64_t budget = serve_running(cluster, replica, now, &preempted);
+    if (!preempted) {
+        admit_waiting(cluster, replica, now, budget);
+    }
+    CHECK(!preempted || replica->running_count > 0);
+}
+
+const struct scheduler scheduler_continuous = {.form = form, .keeps_finished = false};
