@@ -29,7 +29,13 @@ void replica_release(struct replica *replica) {
 
 static void set_event(struct cluster *cluster, const struct replica *replica, enum event_class class, i128 instant) {
     i128 key = instant >> KEY_SHIFT;
-    CHECK(key < KEY_NEVER);
+    if (key >= KEY_NEVER) {
+        calendar_clear(&cluster->calendar, source_of_replica(cluster, replica->index));
+        cluster->failed = true;
+        diag_error(cluster->diags, (struct position){0}, "time-range",
+                   "the run passes 9 simulated years; give it a `duration`, or fewer `requests`");
+        return;
+    }
     struct event event = {.key = (int64_t)key, .class = class, .index = replica->index};
     calendar_set(&cluster->calendar, source_of_replica(cluster, replica->index), event);
 }
