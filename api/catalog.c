@@ -23,7 +23,8 @@ struct table_view {
 static const struct table_view views[] = {
     {"gpus",
      CATALOG_GPUS,
-     {"name", "mem_gb", "mem_bw_gb_per_s", "bf16_dense_tflops", "fp8_dense_tflops", "tdp_w", "rental_typ_usd_per_hour"}},
+     {"name", "mem_gb", "mem_bw_gb_per_s", "bf16_dense_tflops", "fp8_dense_tflops", "tdp_w",
+      "rental_typ_usd_per_hour"}},
     {"models",
      CATALOG_LLMS,
      {"name", "total_params_b", "active_params_b", "layers", "attention", "context_max", "default_precision"}},

@@ -16,7 +16,7 @@ struct tmill_results {
     bool is_sweep;
     struct result **items; // owned, and each of them
     size_t count;
-    struct sweep_axis *axes; // owned: of a single point of a sweep, axes of length 1; else NULL
+    struct sweep_axis *axes;              // owned: of a single point of a sweep, axes of length 1; else NULL
     struct sweep_coordinate *coordinates; // owned: theirs
     struct result_set set;
 };

@@ -52,8 +52,8 @@ static void slice_axes(struct tmill_results *results, size_t point) {
         const struct sweep_axis *axis = set->axes[a];
         stride /= axis->count;
         slice_coordinates(axis, point / stride % axis->count, next);
-        results->axes[a] = (struct sweep_axis){
-            .count = 1, .coordinates = next, .coordinate_count = axis->coordinate_count};
+        results->axes[a] =
+            (struct sweep_axis){.count = 1, .coordinates = next, .coordinate_count = axis->coordinate_count};
         set->axes[a] = &results->axes[a];
         next += axis->coordinate_count;
     }
@@ -93,8 +93,9 @@ static enum tmill_status run_items(const struct sweep_request *request, struct r
     return end == WORKER_POOL_CANCELLED ? TMILL_INTERRUPTED : status;
 }
 
-enum tmill_status tmill_run(const struct tmill_scenario *scenario, size_t point, const struct tmill_run_options *options,
-                            struct tmill_results **results, struct tmill_messages *messages) {
+enum tmill_status tmill_run(const struct tmill_scenario *scenario, size_t point,
+                            const struct tmill_run_options *options, struct tmill_results **results,
+                            struct tmill_messages *messages) {
     size_t point_count = scenario_point_count(scenario->scenario);
     if (point >= point_count) {
         return messages_usage(messages, "point %zu does not exist: the scenario has %zu, numbered from 0", point,

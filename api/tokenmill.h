@@ -120,7 +120,8 @@ struct tmill_run_options {
     unsigned jobs;                     /* threads of a sweep; 0: all cores */
     tmill_progress_listener *listener; /* NULL: none */
     void *context;                     /* the listener's */
-    const char *requests_path;         /* tmill_run only: a CSV with one row a request (docs/semantics.md section 9); NULL: none */
+    const char
+        *requests_path; /* tmill_run only: a CSV with one row a request (docs/semantics.md section 9); NULL: none */
 };
 
 struct tmill_results;

@@ -24,8 +24,8 @@ static const struct position NOWHERE;
 struct squares {
     size_t results[JOBS];
     atomic_size_t started;
-    size_t fail_from;     /* this index and every seventh after it fail */
-    size_t cancel_after;  /* jobs started; 0: never */
+    size_t fail_from;    /* this index and every seventh after it fail */
+    size_t cancel_after; /* jobs started; 0: never */
     struct progress *progress;
 };
 

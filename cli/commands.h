@@ -1,0 +1,13 @@
+/* commands.h - the commands, one file each. */
+#ifndef TOKENMILL_CLI_COMMANDS_H
+#define TOKENMILL_CLI_COMMANDS_H
+
+#include "cli/options.h"
+
+extern const struct command command_run;
+extern const struct command command_sweep;
+extern const struct command command_check;
+extern const struct command command_schema;
+extern const struct command command_catalog;
+
+#endif

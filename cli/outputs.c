@@ -1,0 +1,87 @@
+#include "cli/outputs.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/tokenmill.h"
+#include "cli/terminal.h"
+
+enum { OUTPUT_COUNT = 3 };
+
+static int cannot_write(const char *path, const char *why) {
+    usage_error("cannot write '%s': %s", path, why);
+    return TMILL_WORLD;
+}
+
+static bool same_file(const char *a, const char *b) {
+    struct stat of_a, of_b;
+    if (stat(a, &of_a) != 0 || stat(b, &of_b) != 0) {
+        return strcmp(a, b) == 0;
+    }
+    return S_ISREG(of_a.st_mode) && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+}
+
+/* The folder must take a new file. */
+static int check_folder(const char *path) {
+    char *copy = strdup(path);
+    if (copy == NULL) {
+        abort();
+    }
+    const char *folder = dirname(copy);
+    struct stat status;
+    int code = 0;
+    if (stat(folder, &status) != 0) {
+        code = cannot_write(path, strerror(errno));
+    } else if (!S_ISDIR(status.st_mode)) {
+        code = cannot_write(path, strerror(ENOTDIR));
+    } else if (access(folder, W_OK | X_OK) != 0) {
+        code = cannot_write(path, strerror(errno));
+    }
+    free(copy);
+    return code;
+}
+
+static int check_output(const char *path, bool must_be_regular) {
+    struct stat status;
+    if (stat(path, &status) != 0) {
+        return errno == ENOENT ? check_folder(path) : cannot_write(path, strerror(errno));
+    }
+    if (S_ISDIR(status.st_mode)) {
+        return cannot_write(path, strerror(EISDIR));
+    }
+    if (access(path, W_OK) != 0) {
+        return cannot_write(path, strerror(errno));
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return must_be_regular ? cannot_write(path, "not a regular file") : 0;
+    }
+    return check_folder(path);
+}
+
+int outputs_check(const struct options *options) {
+    const char *paths[OUTPUT_COUNT] = {options->output, options->csv, options->requests};
+    for (size_t i = 0; i < OUTPUT_COUNT; i++) {
+        if (paths[i] == NULL) {
+            continue;
+        }
+        if (same_file(paths[i], options->operands[0])) {
+            usage_error("'%s' is the scenario itself: results would overwrite it", paths[i]);
+            return TMILL_USAGE;
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (paths[j] != NULL && same_file(paths[i], paths[j])) {
+                usage_error("'%s' is given for two outputs", paths[i]);
+                return TMILL_USAGE;
+            }
+        }
+        int code = check_output(paths[i], i == 0);
+        if (code != 0) {
+            return code;
+        }
+    }
+    return 0;
+}
