@@ -29,6 +29,9 @@ struct placement {
     double host_w; /* one node */
 };
 
+/* GPUs of a node: the spec's, or the catalogue's, or 8. */
+int64_t placement_node_gpus(const struct gpu *gpu, const struct node_spec *node);
+
 /* `gpus_per_replica` = tensor_parallel. Rule "node-shape" if a replica larger than a node is no multiple of it. */
 bool placement_make(const struct gpu *gpu, const struct node_spec *node, int64_t replicas, int64_t gpus_per_replica,
                     struct placement *placement, struct diags *diags, struct position at);

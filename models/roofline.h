@@ -3,7 +3,7 @@
  *
  *     t = max(body bytes / (BW em), body FLOP x tokens / (peak ec))                       every token, per rank
  *       + max(touched(tokens) x expert bytes / (BW em), expert FLOP x tokens / (peak ec)) routed experts, per rank
- *       + max(head bytes / (BW em), head FLOP x sequences / (peak ec))                    LM head, sampled positions
+ *       + max(head bytes / (BW em), head FLOP x sequences / (peak16 ec16))                LM head, sampled positions
  *       + KV bytes x decode context / (BW ek) + KV bytes x tokens / (BW em)               reads of decodes, writes
  *       + prefill attention FLOP / (peak16 ea)
  *       + 2 layers (latency + tokens x hidden x 2 B x s_per_byte)                         all-reduces, if tp > 1
@@ -23,6 +23,7 @@
 struct kernel_efficiency {
     double memory_ratio;    /* em: streaming weights */
     double compute_ratio;   /* ec: matrix products in the precision at hand */
+    double head_compute_ratio; /* ec of the LM head, 16 bit */
     double kv_read_ratio;   /* ek: decode attention */
     double attention_ratio; /* ea: prefill attention, 16 bit */
 };

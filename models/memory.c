@@ -1,0 +1,93 @@
+#include "models/memory.h"
+
+#include <math.h>
+
+#include "base/check.h"
+#include "models/priors.h"
+
+static const double GB = 1e9;
+
+/* Numbers that the widest feed-forward layer holds per token: input of each matrix and the activated product. */
+static double ffn_width(const struct llm *llm) {
+    double dense = (double)llm->ffn_dim;
+    double moe = (double)((llm->experts_per_tok + llm->shared_experts) * llm->moe_ffn_dim);
+    return dense > moe ? dense : moe;
+}
+
+/* The peak of a forward pass in 16 bit: four copies of the residual stream, three of the FFN's width, cut over
+ * the ranks; and 32-bit logits with a copy for max_num_seqs samples, cut over the vocabulary. */
+static double activation_byte(const struct memory_request *request) {
+    const struct llm *llm = request->llm;
+    double ranks = (double)request->tensor_parallel;
+    double token_byte = 2 * (4 * (double)llm->hidden + 3 * ffn_width(llm) / ranks);
+    double logit_byte = 8 * (double)llm->vocab / ranks;
+    return (double)request->max_num_batched_tokens * token_byte + (double)request->max_num_seqs * logit_byte;
+}
+
+static void plan_fill(const struct memory_request *request, struct memory_plan *plan) {
+    const struct llm *llm = request->llm;
+    int64_t ranks = request->tensor_parallel;
+    plan->weight_byte = llm_weight_byte(llm, request->precision);
+    plan->usable_byte = request->gpu->mem_gb * GB * request->gpu_memory_utilization;
+    plan->weight_byte_per_gpu = plan->weight_byte / (double)ranks;
+    plan->activation_byte_per_gpu = activation_byte(request);
+    plan->overhead_byte_per_gpu = PRIOR_CONTEXT_BYTE + (ranks > 1 ? PRIOR_NCCL_BYTE : 0);
+    plan->kv_byte_per_gpu = plan->usable_byte - plan->weight_byte_per_gpu - plan->activation_byte_per_gpu -
+                            plan->overhead_byte_per_gpu;
+    plan->kv_byte_per_tok_per_gpu = llm_kv_byte_per_tok_per_gpu(llm, request->kv_precision, ranks);
+    plan->kv_byte_per_tok = llm_kv_byte_per_tok(llm, request->kv_precision, ranks);
+    double blocks = floor(plan->kv_byte_per_gpu / (plan->kv_byte_per_tok_per_gpu * (double)request->block_size));
+    plan->num_gpu_blocks = blocks > 0 ? (int64_t)blocks : 0;
+}
+
+static bool weights_fit(const struct memory_request *request, const struct memory_plan *plan, struct diags *diags,
+                        struct position at) {
+    if (plan->weight_byte_per_gpu <= request->gpu->mem_gb * GB) {
+        return true;
+    }
+    return diag_error(diags, at, "model-fits", "%s in %s needs %.1f GB; %lld x %s has %.15g GB", request->llm->name,
+                      precision_name(request->precision), plan->weight_byte / GB, (long long)request->tensor_parallel,
+                      request->gpu->name, request->gpu->mem_gb * (double)request->tensor_parallel);
+}
+
+static bool blocks_fit(const struct memory_request *request, const struct memory_plan *plan, struct diags *diags,
+                       struct position at) {
+    if (plan->num_gpu_blocks >= 1) {
+        return true;
+    }
+    return diag_error(diags, at, "model-fits",
+                      "%s in %s leaves no room for its KV cache on %lld x %s: %.15g GB x %.15g = %.1f GB per GPU - weights "
+                      "%.1f - activations %.1f - overhead %.1f = %.1f GB; raise tensor_parallel or lower "
+                      "max_num_batched_tokens",
+                      request->llm->name, precision_name(request->precision), (long long)request->tensor_parallel,
+                      request->gpu->name, request->gpu->mem_gb, request->gpu_memory_utilization,
+                      plan->usable_byte / GB, plan->weight_byte_per_gpu / GB, plan->activation_byte_per_gpu / GB,
+                      plan->overhead_byte_per_gpu / GB, plan->kv_byte_per_gpu / GB);
+}
+
+bool memory_plan_make(const struct memory_request *request, struct memory_plan *plan, struct diags *diags,
+                      struct position at) {
+    CHECK(request->tensor_parallel > 0 && request->block_size > 0);
+    if (isnan(request->gpu->mem_gb)) {
+        return diag_error(diags, at, "catalogue-blank", "mem_gb of %s is blank; define the GPU with it",
+                          request->gpu->name);
+    }
+    struct memory_plan made = {0};
+    plan_fill(request, &made);
+    if (!weights_fit(request, &made, diags, at) || !blocks_fit(request, &made, diags, at)) {
+        return false;
+    }
+    *plan = made;
+    return true;
+}
+
+const char *memory_plan_text(const struct memory_request *request, const struct memory_plan *plan,
+                             struct arena *arena) {
+    return arena_format(arena,
+                        "%.15g GB x %.15g = %.1f GB per GPU - weights %.1f - activations %.1f - overhead %.1f = %.1f GB "
+                        "for KV: %lld blocks of %lld tokens (%.15g B per token and GPU)",
+                        request->gpu->mem_gb, request->gpu_memory_utilization, plan->usable_byte / GB,
+                        plan->weight_byte_per_gpu / GB, plan->activation_byte_per_gpu / GB,
+                        plan->overhead_byte_per_gpu / GB, plan->kv_byte_per_gpu / GB, (long long)plan->num_gpu_blocks,
+                        (long long)request->block_size, plan->kv_byte_per_tok_per_gpu);
+}

@@ -1,0 +1,79 @@
+#include "models/parallel.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "models/priors.h"
+
+enum { LIST_SIZE = 160 };
+
+static bool divides(int64_t part, int64_t whole) {
+    return whole % part == 0;
+}
+
+/* Widths that are cut across ranks: none of them may leave a remainder. */
+static bool shape_divides(const struct llm *llm, int64_t tensor_parallel) {
+    bool heads = divides(tensor_parallel, llm->heads);
+    bool ffn = divides(tensor_parallel, llm->ffn_dim) && divides(tensor_parallel, llm->moe_ffn_dim);
+    bool kv = llm->attention == ATTENTION_MLA || divides(tensor_parallel, llm->kv_heads) ||
+              divides(llm->kv_heads, tensor_parallel);
+    return heads && ffn && kv;
+}
+
+static void list_of_sizes(const struct llm *llm, char text[LIST_SIZE]) {
+    size_t used = 0;
+    text[0] = '\0';
+    for (int64_t size = 1; size <= 64 && used < LIST_SIZE; size++) {
+        if (shape_divides(llm, size)) {
+            used += (size_t)snprintf(text + used, LIST_SIZE - used, "%s%lld", used > 0 ? ", " : "", (long long)size);
+        }
+    }
+}
+
+bool tensor_parallel_check(const struct llm *llm, int64_t tensor_parallel, struct diags *diags, struct position at) {
+    if (tensor_parallel > 0 && shape_divides(llm, tensor_parallel)) {
+        return true;
+    }
+    char sizes[LIST_SIZE];
+    list_of_sizes(llm, sizes);
+    return diag_error(diags, at, "tensor-parallel-shape",
+                      "tensor_parallel = %lld does not cut %s evenly (%lld heads, %lld KV heads, FFN width %lld); these do: %s",
+                      (long long)tensor_parallel, llm->name, (long long)llm->heads, (long long)llm->kv_heads,
+                      (long long)(llm->experts > 0 ? llm->moe_ffn_dim : llm->ffn_dim), sizes);
+}
+
+int64_t kv_heads_per_rank(const struct llm *llm, int64_t tensor_parallel) {
+    return llm->kv_heads > tensor_parallel ? llm->kv_heads / tensor_parallel : 1;
+}
+
+static double pcie_byte_per_s(const struct gpu *gpu) {
+    double byte_per_s = PRIOR_PCIE_GEN3_BYTE_PER_S;
+    for (int generation = 3; !isnan(gpu->pcie_gen) && generation < (int)gpu->pcie_gen; generation++) {
+        byte_per_s *= 2;
+    }
+    return byte_per_s;
+}
+
+/* Racks whose NVLink spans nodes. */
+static bool is_rack_scale(const struct gpu *gpu) {
+    return strstr(gpu->name, "NVL72") != NULL;
+}
+
+struct collective_line all_reduce_line(const struct gpu *gpu, int64_t ranks, int64_t gpus_per_node) {
+    if (ranks <= 1) {
+        return (struct collective_line){0, 0};
+    }
+    double latency_s = PRIOR_PCIE_LATENCY_PER_RANK_S * (double)ranks;
+    double byte_per_s = pcie_byte_per_s(gpu) * (ranks == 2 ? PRIOR_PCIE_PAIR_RATIO : PRIOR_PCIE_SHARED_RATIO);
+    if (!isnan(gpu->nvlink_gb_per_s)) {
+        latency_s = PRIOR_NVLINK_LATENCY_S + PRIOR_NVLINK_LATENCY_PER_RANK_S * (double)ranks;
+        byte_per_s = gpu->nvlink_gb_per_s * 1e9 * PRIOR_NVLINK_RATIO;
+    }
+    if (ranks > gpus_per_node && !is_rack_scale(gpu)) {
+        latency_s += PRIOR_NETWORK_LATENCY_S;
+        byte_per_s = fmin(byte_per_s, PRIOR_NETWORK_BYTE_PER_S);
+    }
+    double passes = 2 * (double)(ranks - 1) / (double)ranks;
+    return (struct collective_line){latency_s, passes / byte_per_s};
+}

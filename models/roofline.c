@@ -1,0 +1,181 @@
+#include "models/roofline.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "models/priors.h"
+#include "models/step_coefficients.h"
+
+static const struct architecture_prior *prior_of(const struct gpu *gpu) {
+    const struct architecture_prior *prior = architecture_priors;
+    while (strncmp(gpu->arch, prior->arch, strlen(prior->arch)) != 0) {
+        prior++; /* the last one's name is empty */
+    }
+    return prior;
+}
+
+static double compute_ratio(const struct gpu *gpu, const struct architecture_prior *prior, enum precision precision) {
+    switch (precision_compute(precision)) {
+    case PRECISION_FP8:
+    case PRECISION_INT8:
+        return isnan(gpu->mamf_fp8_ratio) ? prior->compute_fp8_ratio : gpu->mamf_fp8_ratio * PRIOR_COMPUTE_OF_MAMF;
+    case PRECISION_FP4: return prior->compute_fp4_ratio;
+    default:
+        return isnan(gpu->mamf_bf16_ratio) ? prior->compute_bf16_ratio : gpu->mamf_bf16_ratio * PRIOR_COMPUTE_OF_MAMF;
+    }
+}
+
+static struct kernel_efficiency efficiency_of(const struct gpu *gpu, enum precision precision,
+                                              enum precision kv_precision) {
+    const struct architecture_prior *prior = prior_of(gpu);
+    bool wide = precision_byte_per_kv(kv_precision) > 1;
+    return (struct kernel_efficiency){
+        .memory_ratio = prior->memory_ratio,
+        .compute_ratio = compute_ratio(gpu, prior, precision),
+        .head_compute_ratio = compute_ratio(gpu, prior, PRECISION_BF16),
+        .kv_read_ratio = wide ? prior->kv_read_16_ratio : prior->kv_read_8_ratio,
+        .attention_ratio = prior->attention_ratio,
+    };
+}
+
+struct roofline_step roofline_step_default(const struct llm *llm, const struct gpu *gpu, enum precision precision,
+                                           enum precision kv_precision, int64_t tensor_parallel,
+                                           int64_t gpus_per_node) {
+    const struct node_spec node = {.gpus = gpus_per_node, .host_w = NAN};
+    struct roofline_step step = {
+        .llm = llm,
+        .gpu = gpu,
+        .precision = precision,
+        .kv_precision = kv_precision,
+        .tensor_parallel = tensor_parallel,
+        .gpus_per_node = placement_node_gpus(gpu, &node),
+        .efficiency = efficiency_of(gpu, precision, kv_precision),
+        .overhead = {PRIOR_STEP_S, PRIOR_LAYER_S, PRIOR_SEQ_S, PRIOR_PREFILL_STEP_S},
+        .power = prior_of(gpu)->power,
+    };
+    step.all_reduce = all_reduce_line(gpu, tensor_parallel, step.gpus_per_node);
+    return step;
+}
+
+static const char *peak_column(enum precision precision) {
+    switch (precision_compute(precision)) {
+    case PRECISION_FP8: return "fp8_dense_tflops";
+    case PRECISION_INT8: return "int8_dense_tops";
+    case PRECISION_FP4: return "fp4_dense_tflops";
+    default: return "bf16_dense_tflops";
+    }
+}
+
+static bool peaks_known(const struct roofline_step *step, struct diags *diags, struct position at) {
+    const struct gpu *gpu = step->gpu;
+    bool ok = true;
+    if (isnan(gpu->mem_bw_gb_per_s)) {
+        ok = diag_error(diags, at, "catalogue-blank", "mem_bw_gb_per_s of %s is blank; define the GPU with it",
+                        gpu->name);
+    }
+    if (isnan(gpu_peak_flop_per_s(gpu, PRECISION_BF16))) {
+        ok = diag_error(diags, at, "catalogue-blank", "bf16_dense_tflops of %s is blank; define the GPU with it",
+                        gpu->name);
+    } else if (isnan(gpu_peak_flop_per_s(gpu, step->precision))) {
+        ok = diag_error(diags, at, "catalogue-blank",
+                        "%s of %s is blank: it has no %s matrix products in the catalogue; use bf16 or int4, or define the GPU with it",
+                        peak_column(step->precision), gpu->name, precision_name(step->precision));
+    }
+    return ok;
+}
+
+bool roofline_step_check(const struct roofline_step *step, struct diags *diags, struct position at) {
+    if (!llm_check(step->llm, diags, at)) {
+        return false;
+    }
+    bool ok = peaks_known(step, diags, at);
+    return tensor_parallel_check(step->llm, step->tensor_parallel, diags, at) && ok;
+}
+
+/* Seconds per byte and per FLOP of one rank. */
+struct rates {
+    double s_per_byte, s_per_flop, s_per_head_flop, s_per_kv_byte, s_per_attention_flop;
+};
+
+static struct rates rates_of(const struct roofline_step *step) {
+    const struct kernel_efficiency *ratio = &step->efficiency;
+    double byte_per_s = gpu_peak_byte_per_s(step->gpu);
+    double flop_per_s = gpu_peak_flop_per_s(step->gpu, step->precision);
+    double wide_flop_per_s = gpu_peak_flop_per_s(step->gpu, PRECISION_BF16);
+    return (struct rates){
+        .s_per_byte = 1 / (byte_per_s * ratio->memory_ratio),
+        .s_per_flop = 1 / (flop_per_s * ratio->compute_ratio),
+        .s_per_head_flop = 1 / (wide_flop_per_s * ratio->head_compute_ratio),
+        .s_per_kv_byte = 1 / (byte_per_s * ratio->kv_read_ratio),
+        .s_per_attention_flop = 1 / (wide_flop_per_s * ratio->attention_ratio),
+    };
+}
+
+static bool matrices_fill(const struct roofline_step *step, const struct rates *rates, struct step_model *model,
+                          struct diags *diags, struct position at) {
+    const struct llm *llm = step->llm;
+    double ranks = (double)step->tensor_parallel;
+    struct llm_params params = llm_params(llm);
+    double expert_flop = 2 * params.experts_active;
+    double body_flop = 2 * params.body;
+    const struct coefficient coefficients[] = {
+        {"time to read the weights", llm_body_byte(llm, step->precision) / ranks * rates->s_per_byte, UNIT_PER_S,
+         &model->body},
+        {"time to compute a token", body_flop / ranks * rates->s_per_flop, UNIT_PER_S, &model->body_token},
+        {"time to read an expert", llm_expert_byte(llm, step->precision) / ranks * rates->s_per_byte, UNIT_PER_S,
+         &model->expert},
+        {"time of a token's experts", expert_flop / ranks * rates->s_per_flop, UNIT_PER_S, &model->expert_token},
+        {"time to read the LM head", llm_lm_head_byte(llm) / ranks * rates->s_per_byte, UNIT_PER_S, &model->head},
+        {"time to compute a sample", llm_flop_per_sample(llm) / ranks * rates->s_per_head_flop, UNIT_PER_S,
+         &model->head_seq},
+    };
+    return coefficients_round(coefficients, sizeof coefficients / sizeof coefficients[0], diags, at);
+}
+
+static bool attention_fill(const struct roofline_step *step, const struct rates *rates, struct step_model *model,
+                           struct diags *diags, struct position at) {
+    const struct llm *llm = step->llm;
+    double ranks = (double)step->tensor_parallel;
+    double kv_byte = llm_kv_byte_per_tok_per_gpu(llm, step->kv_precision, step->tensor_parallel);
+    double reduces = step->tensor_parallel > 1 ? 2 * (double)llm->layers : 0;
+    double reduce_s_per_token = reduces * (double)llm->hidden * 2 * step->all_reduce.s_per_byte;
+    double layers_s = step->overhead.per_layer_s * (double)llm->layers;
+    const struct coefficient coefficients[] = {
+        {"time of a token of context", kv_byte * rates->s_per_kv_byte, UNIT_PER_S, &model->context},
+        {"time of prefill attention", llm_prefill_attention_flop(llm) / ranks * rates->s_per_attention_flop, UNIT_PER_S,
+         &model->attention},
+        {"time of a token", kv_byte * rates->s_per_byte + reduce_s_per_token, UNIT_PER_S, &model->token},
+        {"time of a step", step->overhead.per_step_s + layers_s + reduces * step->all_reduce.latency_s, UNIT_PER_S,
+         &model->step},
+        {"time of a sequence", step->overhead.per_seq_s, UNIT_PER_S, &model->seq},
+        {"time of a prefill step", step->overhead.per_prefill_step_s, UNIT_PER_S, &model->prefill_step},
+        {"quantum", step->quantum_s, UNIT_PER_S, &model->quantum},
+    };
+    return coefficients_round(coefficients, sizeof coefficients / sizeof coefficients[0], diags, at);
+}
+
+/* The table of experts touched belongs to the step's model, whatever `work` says. */
+static struct step_model *model_with_table(const struct roofline_step *step, const struct work_model *work) {
+    if (work != NULL) {
+        return step_model_make(work);
+    }
+    const struct work_model routing = {.experts = step->llm->experts, .experts_per_tok = step->llm->experts_per_tok};
+    return step_model_make(&routing);
+}
+
+struct step_model *step_model_new_roofline(const struct roofline_step *roofline, const struct work_model *work,
+                                           struct diags *diags, struct position at) {
+    if (!roofline_step_check(roofline, diags, at)) {
+        return NULL;
+    }
+    struct step_model *model = model_with_table(roofline, work);
+    const struct rates rates = rates_of(roofline);
+    bool ok = matrices_fill(roofline, &rates, model, diags, at);
+    ok = attention_fill(roofline, &rates, model, diags, at) && ok;
+    if (!ok) {
+        step_model_free(model);
+        return NULL;
+    }
+    return model;
+}

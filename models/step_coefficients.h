@@ -1,0 +1,52 @@
+/* step_coefficients.h - the inside of a prepared step model, for the files that make one and the one that evaluates it.
+ *
+ *     fixed = step + prefill_step [any prefill] + max(body, body_token n) + max(expert touched(n), expert_token n)
+ *           + max(head, head_seq s) + token n + prefill_token p + decode d + seq s + attention x2 / 2
+ *     slope = context
+ * with p prefill tokens, d decodes, n = p + d, s = sequences. Linear and roofline fill different ones of these. */
+#ifndef TOKENMILL_MODELS_STEP_COEFFICIENTS_H
+#define TOKENMILL_MODELS_STEP_COEFFICIENTS_H
+
+#include "models/step_model.h"
+#include "models/work.h"
+
+/* Expected experts touched, in 1 / 2^20, by number of tokens; beyond the table its last value. */
+enum { TOUCHED_SHIFT = 20, TOUCHED_COUNT_MAX = 1 << 16 };
+
+struct touched_table {
+    int64_t *values; // owned; NULL: dense
+    int64_t count;
+};
+
+struct step_model {
+    /* Units of time. */
+    int64_t step, prefill_step;
+    int64_t body, body_token;
+    int64_t expert, expert_token;
+    int64_t head, head_seq;
+    int64_t token, prefill_token, decode, seq;
+    int64_t attention; /* per chunk x (context + chunk / 2) */
+    int64_t context;
+    int64_t quantum; /* 0: none */
+    struct work_model work;
+    struct touched_table touched;
+};
+
+/* A number that must become a coefficient. */
+struct coefficient {
+    const char *name;
+    double value; /* in seconds, bytes, ... */
+    double scale; /* to the integer's unit */
+    int64_t *out;
+};
+
+/* Rounds each to the nearest integer; rule "coefficient-range" where it is negative, not a number or beyond int64. */
+bool coefficients_round(const struct coefficient *coefficients, size_t count, struct diags *diags, struct position at);
+
+/* E (1 - (1 - k/E)^n) for n = 0, 1, ... until it no longer grows. */
+struct touched_table touched_table_make(int64_t experts, int64_t experts_per_tok);
+
+/* An empty model that holds a copy of `work` (may be NULL) and its table. */
+struct step_model *step_model_make(const struct work_model *work);
+
+#endif

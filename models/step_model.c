@@ -1,0 +1,154 @@
+#include "models/step_model.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "models/step_coefficients.h"
+
+/* ---- making one ---- */
+
+bool coefficients_round(const struct coefficient *coefficients, size_t count, struct diags *diags,
+                        struct position at) {
+    const double limit = 9223372036854775808.0; /* 2^63 */
+    bool ok = true;
+    for (size_t i = 0; i < count; i++) {
+        double scaled = coefficients[i].value * coefficients[i].scale;
+        if (!(scaled >= 0 && scaled < limit)) {
+            ok = diag_error(diags, at, "coefficient-range", "%s = %g is outside 0..%g", coefficients[i].name,
+                            coefficients[i].value, limit / coefficients[i].scale);
+        } else {
+            *coefficients[i].out = (int64_t)nearbyint(scaled);
+        }
+    }
+    return ok;
+}
+
+struct touched_table touched_table_make(int64_t experts, int64_t experts_per_tok) {
+    struct touched_table table = {0};
+    if (experts <= 0) {
+        return table;
+    }
+    const double one = (double)((int64_t)1 << TOUCHED_SHIFT);
+    double missed = (double)experts; /* E (1 - k/E)^n */
+    double miss_ratio = 1 - (double)experts_per_tok / (double)experts;
+    table.values = xcalloc(TOUCHED_COUNT_MAX, sizeof *table.values);
+    do {
+        table.values[table.count++] = (int64_t)nearbyint(((double)experts - missed) * one);
+        missed *= miss_ratio;
+    } while (table.count < TOUCHED_COUNT_MAX && missed * one >= 0.25);
+    if (table.count < TOUCHED_COUNT_MAX) {
+        table.values[table.count++] = experts << TOUCHED_SHIFT;
+    }
+    table.values = xrealloc(table.values, (size_t)table.count, sizeof *table.values);
+    return table;
+}
+
+struct step_model *step_model_make(const struct work_model *work) {
+    struct step_model *model = xcalloc(1, sizeof *model);
+    if (work != NULL) {
+        model->work = *work;
+        model->touched = touched_table_make(work->experts, work->experts_per_tok);
+    }
+    return model;
+}
+
+void step_model_free(struct step_model *model) {
+    if (model != NULL) {
+        free(model->touched.values);
+        free(model);
+    }
+}
+
+/* ---- evaluating one ---- */
+
+static inline i128 greater(i128 a, i128 b) {
+    return a > b ? a : b;
+}
+
+/* floor(per_expert x touched(tokens)). */
+static inline i128 touched_times(const struct touched_table *table, int64_t tokens, int64_t per_expert) {
+    if (table->values == NULL) {
+        return 0;
+    }
+    int64_t last = table->count - 1;
+    int64_t touched = table->values[tokens < last ? tokens : last];
+    return ((i128)per_expert * touched) >> TOUCHED_SHIFT;
+}
+
+static i128 fixed_part(const struct step_model *model, const struct step_work *work) {
+    int64_t tokens = work->prefill_tokens + work->decode_seqs;
+    int64_t sequences = work->prefill_seqs + work->decode_seqs;
+    i128 fixed = model->step;
+    fixed += greater(model->body, (i128)model->body_token * tokens);
+    fixed += greater(model->head, (i128)model->head_seq * sequences);
+    fixed += (i128)model->token * tokens + (i128)model->decode * work->decode_seqs + (i128)model->seq * sequences;
+    if (model->expert_token > 0) {
+        i128 reading = touched_times(&model->touched, tokens, model->expert);
+        fixed += greater(reading, (i128)model->expert_token * tokens);
+    }
+    if (work->prefill_seqs > 0) {
+        fixed += model->prefill_step + (i128)model->prefill_token * work->prefill_tokens;
+        fixed += (model->attention * work->prefill_attention_x2) >> 1;
+    }
+    return fixed;
+}
+
+struct step_line step_model_line(const struct step_model *model, const struct step_work *work) {
+    return (struct step_line){.fixed = fixed_part(model, work), .slope = model->context};
+}
+
+/* The greatest multiple of `quantum` that is not above `duration`, at least one. */
+static i128 quantised(i128 duration, int64_t quantum) {
+    if (duration < quantum) {
+        return quantum;
+    }
+    if (duration <= INT64_MAX) {
+        return (int64_t)duration / quantum * quantum; /* a 64-bit division is several times faster */
+    }
+    return duration / quantum * quantum;
+}
+
+i128 step_model_duration(const struct step_model *model, const struct step_work *work) {
+    i128 duration = fixed_part(model, work) + (i128)model->context * work->decode_context;
+    if (model->quantum > 0) {
+        return quantised(duration, model->quantum);
+    }
+    return duration > 0 ? duration : 1;
+}
+
+i128 step_model_decode_duration(const struct step_model *model, const struct step_work *work, i128 duration) {
+    if (work->prefill_seqs == 0) {
+        return duration;
+    }
+    if (work->decode_seqs == 0) {
+        return 0;
+    }
+    const struct step_work decodes = {.decode_seqs = work->decode_seqs, .decode_context = work->decode_context};
+    i128 alone = step_model_duration(model, &decodes);
+    return alone < duration ? alone : duration;
+}
+
+static i128 work_flop(const struct work_model *model, const struct step_work *work) {
+    int64_t tokens = work->prefill_tokens + work->decode_seqs;
+    int64_t sequences = work->prefill_seqs + work->decode_seqs;
+    i128 flop = (i128)model->flop_per_token * tokens + (i128)model->flop_per_seq * sequences;
+    return flop + (i128)model->flop_per_context * work->decode_context +
+           model->flop_per_attention_x2 * work->prefill_attention_x2;
+}
+
+static i128 work_byte(const struct step_model *model, const struct step_work *work) {
+    int64_t tokens = work->prefill_tokens + work->decode_seqs;
+    i128 byte = model->work.byte_per_step + touched_times(&model->touched, tokens, model->work.byte_per_expert);
+    return byte + (i128)model->work.byte_per_token * tokens + (i128)model->work.byte_per_context * work->decode_context;
+}
+
+struct step_amounts step_model_amounts(const struct step_model *model, const struct step_work *work, i128 duration) {
+    struct step_amounts amounts = {.flop = work_flop(&model->work, work), .byte = work_byte(model, work)};
+    i128 energy = model->work.energy_per_flop * amounts.flop + model->work.energy_per_byte * amounts.byte +
+                  model->work.active_mw * duration;
+    i128 cap = model->work.cap_mw * duration;
+    amounts.energy = model->work.cap_mw > 0 && energy > cap ? cap : energy;
+    return amounts;
+}

@@ -1,0 +1,67 @@
+#include "models/work.h"
+
+#include <math.h>
+#include <stddef.h>
+
+#include "models/roofline.h"
+#include "models/step_coefficients.h"
+
+static bool flop_fill(const struct roofline_step *step, struct work_model *work, struct diags *diags,
+                      struct position at) {
+    const struct llm *llm = step->llm;
+    const struct coefficient coefficients[] = {
+        {"FLOP per token", llm_flop_per_token(llm), 1, &work->flop_per_token},
+        {"FLOP per sample", llm_flop_per_sample(llm), 1, &work->flop_per_seq},
+        {"FLOP per token of context", llm_decode_attention_flop(llm), 1, &work->flop_per_context},
+        {"FLOP of prefill attention", llm_prefill_attention_flop(llm), 0.5, &work->flop_per_attention_x2},
+    };
+    return coefficients_round(coefficients, sizeof coefficients / sizeof coefficients[0], diags, at);
+}
+
+static bool byte_fill(const struct roofline_step *step, struct work_model *work, struct diags *diags,
+                      struct position at) {
+    const struct llm *llm = step->llm;
+    double dense_byte = llm_body_byte(llm, step->precision) + llm_lm_head_byte(llm);
+    double kv_byte = llm_kv_byte_per_tok(llm, step->kv_precision, step->tensor_parallel);
+    const struct coefficient coefficients[] = {
+        {"bytes of weights", dense_byte, 1, &work->byte_per_step},
+        {"bytes of an expert", llm_expert_byte(llm, step->precision), 1, &work->byte_per_expert},
+        {"KV bytes written per token", kv_byte, 1, &work->byte_per_token},
+        {"KV bytes read per token of context", kv_byte, 1, &work->byte_per_context},
+    };
+    work->experts = llm->experts;
+    work->experts_per_tok = llm->experts_per_tok;
+    return coefficients_round(coefficients, sizeof coefficients / sizeof coefficients[0], diags, at);
+}
+
+static bool energy_fill(const struct roofline_step *step, struct work_model *work, struct diags *diags,
+                        struct position at) {
+    const struct gpu *gpu = step->gpu;
+    double peak_flop_per_s = gpu_peak_flop_per_s(gpu, step->precision);
+    double peak_byte_per_s = gpu_peak_byte_per_s(gpu);
+    if (isnan(gpu->tdp_w) || isnan(peak_flop_per_s) || isnan(peak_byte_per_s)) {
+        return true; /* power is not known: no energy */
+    }
+    double boards_mw = (double)step->tensor_parallel * 1000;
+    const struct coefficient coefficients[] = {
+        {"energy per FLOP", step->power.compute_ratio * gpu->tdp_w / peak_flop_per_s, ENERGY_PER_J,
+         &work->energy_per_flop},
+        {"energy per byte", step->power.memory_ratio * gpu->tdp_w / peak_byte_per_s, ENERGY_PER_J,
+         &work->energy_per_byte},
+        {"power of a step", step->power.active_ratio * gpu->tdp_w, boards_mw, &work->active_mw},
+        {"TDP above idle", gpu->tdp_w - gpu_idle_context_w(gpu, NULL), boards_mw, &work->cap_mw},
+    };
+    return coefficients_round(coefficients, sizeof coefficients / sizeof coefficients[0], diags, at);
+}
+
+bool work_model_make(const struct roofline_step *step, struct work_model *work, struct diags *diags,
+                     struct position at) {
+    struct work_model made = {0};
+    bool ok = flop_fill(step, &made, diags, at);
+    ok = byte_fill(step, &made, diags, at) && ok;
+    ok = energy_fill(step, &made, diags, at) && ok;
+    if (ok) {
+        *work = made;
+    }
+    return ok;
+}
