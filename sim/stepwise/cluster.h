@@ -54,7 +54,7 @@ struct level {
 /* The part of the window that a replica's sums cover: moved by a step whose end has a cut's key. */
 struct replica_meter {
     i128 from, until;
-    struct level waiting, running, blocks;
+    struct level waiting, running, kv_tokens;
 };
 
 struct replica {
@@ -66,6 +66,7 @@ struct replica {
     struct queue waiting;     /* its own */
     struct queue *pool_queue; /* borrowed: of the pool under central-queue, else NULL */
     int64_t free_blocks;
+    int64_t kv_tokens; /* whose KV is held: what its running sequences have computed */
     bool stepping;      /* a step is in progress */
     bool start_pending; /* a step start is in the calendar for the next boundary */
     i128 step_start;
@@ -176,7 +177,7 @@ void meter_init(struct cluster *cluster, struct replica_meter *meter);
 void meter_step_ended(struct cluster *cluster, struct replica *replica);
 /* The run was cut at `cut`, in the middle of the step in progress if there is one. */
 void meter_cut(struct cluster *cluster, struct replica *replica, i128 cut);
-/* The replica's queue, batch and blocks as they are from `now` on. */
+/* The replica's queue, batch and KV as they are from `now` on. */
 void meter_levels(struct cluster *cluster, struct replica *replica, i128 now);
 void meter_pool_queue(struct cluster *cluster, struct pool_state *pool, i128 now);
 

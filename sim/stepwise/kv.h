@@ -24,9 +24,12 @@ static inline bool kv_hold(struct replica *replica, struct request *request, int
     return true;
 }
 
+/* Gives back all that `request` holds: it has computed nothing then. */
 static inline void kv_release(struct replica *replica, struct request *request) {
     replica->free_blocks += request->blocks;
+    replica->kv_tokens -= request->computed;
     request->blocks = 0;
+    request->computed = 0;
     CHECK(replica->free_blocks <= replica->config->num_gpu_blocks);
 }
 

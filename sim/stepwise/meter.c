@@ -128,8 +128,7 @@ void meter_levels(struct cluster *cluster, struct replica *replica, i128 now) {
     load_grid_waiting(&cluster->pools[replica->pool].grid, meter->waiting.since, now, meter->waiting.value);
     out->waiting += level_set(&meter->waiting, from, until, now, (int64_t)replica->waiting.count);
     out->running += level_set(&meter->running, from, until, now, (int64_t)replica->running_count);
-    out->blocks += level_set(&meter->blocks, from, until, now,
-                             replica->config->num_gpu_blocks - replica->free_blocks);
+    out->kv_tokens += level_set(&meter->kv_tokens, from, until, now, replica->kv_tokens);
 }
 
 void meter_pool_queue(struct cluster *cluster, struct pool_state *pool, i128 now) {

@@ -130,6 +130,7 @@ static void count_computed(struct cluster *cluster, struct replica *replica, str
 static void advance(struct cluster *cluster, struct replica *replica, struct request *request) {
     bool prefill = request->computed < request->target;
     request->computed += request->chunk;
+    replica->kv_tokens += request->chunk;
     if (request->emitted < request->output) {
         count_computed(cluster, replica, request, prefill);
         if (request->computed >= request->target) {

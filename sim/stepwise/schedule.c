@@ -96,7 +96,6 @@ static uint32_t preempt_latest(struct cluster *cluster, struct replica *replica,
         request->emitted = 0;
     }
     request->target = request->input + request->emitted;
-    request->computed = 0;
     request->running = false;
     request->preemptions++;
     cluster->outcome->pools[replica->pool].preemptions += key_of_instant(now) >= cluster->config->warmup_key;
