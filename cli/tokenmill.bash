@@ -1,0 +1,32 @@
+# bash completion of tokenmill(1)
+
+_tokenmill() {
+    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
+    local study="--set --seed --jobs --output --json --csv --strict --stepwise --catalog --quiet --help"
+    COMPREPLY=()
+    if ((COMP_CWORD == 1)); then
+        COMPREPLY=($(compgen -W "run sweep check schema catalog help --help --version" -- "$word"))
+        return
+    fi
+    case $previous in
+        -o | --output | --csv | --requests) COMPREPLY=($(compgen -f -- "$word")); return ;;
+        --catalog) COMPREPLY=($(compgen -d -- "$word")); return ;;
+        --set | --seed | --jobs | -j | --point) return ;;
+    esac
+    if [[ $word == -* ]]; then
+        case $command in
+            run) COMPREPLY=($(compgen -W "$study --requests --point" -- "$word")) ;;
+            sweep) COMPREPLY=($(compgen -W "$study" -- "$word")) ;;
+            check) COMPREPLY=($(compgen -W "--set --seed --json --catalog --quiet --help" -- "$word")) ;;
+            schema) COMPREPLY=($(compgen -W "--markdown --metrics --help" -- "$word")) ;;
+            catalog) COMPREPLY=($(compgen -W "--json --catalog --help" -- "$word")) ;;
+        esac
+        return
+    fi
+    case $command in
+        catalog) COMPREPLY=($(compgen -W "gpus models apis regions" -- "$word")) ;;
+        help) COMPREPLY=($(compgen -W "run sweep check schema catalog" -- "$word")) ;;
+        run | sweep | check) COMPREPLY=($(compgen -f -X '!*.y?(a)ml' -- "$word") $(compgen -d -- "$word")) ;;
+    esac
+}
+complete -o filenames -F _tokenmill tokenmill
