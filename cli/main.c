@@ -75,6 +75,7 @@ static int help(const char *name) {
 }
 
 int main(int argc, char **argv) {
+    watch_signals();
     if (argc < 2) {
         print_overview(stderr);
         return TMILL_USAGE;

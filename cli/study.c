@@ -33,7 +33,6 @@ static enum tmill_status run_watched(const struct options *options, const struct
         .context = &line,
         .requests_path = options->requests,
     };
-    watch_signals();
     enum tmill_status status = whole_sweep ? tmill_sweep(scenario, &inner, results, messages)
                                            : tmill_run(scenario, options->point, &inner, results, messages);
     progress_line_erase(&line);
