@@ -96,7 +96,14 @@ struct ledger {
  * Check value: I 30000, S 0, r 0.1, n 5 -> 7913.92. Source: any text on engineering economics. */
 double annuity_usd_per_year(double investment_usd, double salvage_usd, double rate, double life_year);
 
-/* One pool's ledger; staff and one-off stay 0. */
+/* One pool's ledger; staff and one-off stay 0.
+ *     on-demand, spot  hardware = GPU-hours paid x price
+ *     reserved         hardware = committed hours used x their price + hours above x on-demand price; the committed hours not
+ *                      used go to commitment_unused
+ *     owned            hardware, servers, network, storage: annuities / 8,760 x window; maintenance = ratio x purchase price a year;
+ *                      spares = ratio x the GPUs' annuity
+ * Own build: committed IT kW x (site kWh / IT kWh) x USD per site kW, as an annuity. A demand charge is on the site's peak.
+ * Check value: 1,814 GPUs at 2 USD/h for a day: 87,072 USD (DeepSeek's published day). */
 struct ledger ledger_of_pool(const struct bill *bill, const struct cost_terms *terms);
 
 /* Staff and one-off costs of the fleet for `window_h`, given all paid GPUs. */
