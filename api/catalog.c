@@ -157,26 +157,39 @@ static void measure_columns(const struct catalog *catalog, enum catalog_table ta
     }
 }
 
-static void print_cell(FILE *stream, const struct list_column *column, const char *text, bool last) {
-    if (column->right) {
-        fprintf(stream, "%*s", column->width, text);
+/* A line of a list: cells two blanks apart, none at the end. */
+struct list_line {
+    FILE *stream;
+    int blanks; /* owed before the next cell that is not empty */
+};
+
+static void print_cell(struct list_line *line, const struct list_column *column, const char *text) {
+    int length = (int)strlen(text);
+    int padding = length < column->width ? column->width - length : 0;
+    if (length > 0) {
+        fprintf(line->stream, "%*s%s", line->blanks + (column->right ? padding : 0), "", text);
+        line->blanks = 0;
     } else {
-        fprintf(stream, "%-*s", last ? 0 : column->width, text);
+        line->blanks += column->right ? padding : 0;
     }
-    fputs(last ? "\n" : "  ", stream);
+    line->blanks += 2 + (column->right ? 0 : padding);
 }
 
 static void print_rows(FILE *stream, const struct catalog *catalog, const struct table_view *view) {
     struct list_column columns[MAIN_COLUMNS_MAX];
     size_t count = list_columns(catalog, view, columns);
     measure_columns(catalog, view->table, columns, count);
+    struct list_line head = {.stream = stream};
     for (size_t i = 0; i < count; i++) {
-        print_cell(stream, &columns[i], catalog_text_column(catalog, view->table, columns[i].index), i + 1 == count);
+        print_cell(&head, &columns[i], catalog_text_column(catalog, view->table, columns[i].index));
     }
+    fputs("\n", stream);
     for (size_t r = 0; r < catalog_row_count(catalog, view->table); r++) {
+        struct list_line line = {.stream = stream};
         for (size_t i = 0; i < count; i++) {
-            print_cell(stream, &columns[i], catalog_text(catalog, view->table, r, columns[i].index), i + 1 == count);
+            print_cell(&line, &columns[i], catalog_text(catalog, view->table, r, columns[i].index));
         }
+        fputs("\n", stream);
     }
 }
 
