@@ -86,7 +86,7 @@ class Streams(Case):
 class Progress(Case):
     def test_progress_is_drawn_on_a_terminal_and_stops_with_the_run(self):
         self.scenario(LONG)
-        code, out, text = run_in_terminal(["run", "tiny.yaml"], self.dir, until=b"left",
+        code, out, text = run_in_terminal(["run", "tiny.yaml"], self.dir, until=b"h simulated",
                                           then=lambda process: process.send_signal(2))
         self.assertEqual((code, out), (130, ""))
         self.assertIn("h simulated", text)
