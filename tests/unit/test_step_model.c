@@ -1,0 +1,335 @@
+/* Step times, FLOP, bytes and energy on a toy model and GPU whose numbers are round; linear steps; the rules of the form. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "models/roofline.h"
+#include "models/step_coefficients.h"
+#include "models/work.h"
+
+static const struct position nowhere = {0};
+
+/* Body 4 x 1000^2 + 3 x 1000 x 4000 = 16e6 parameters, head 1e6, 4,000 B of KV per token. */
+static struct llm toy_llm(void) {
+    struct llm llm = llm_unknown();
+    llm.name = "toy";
+    llm.layers = 1;
+    llm.hidden = 1000;
+    llm.heads = 10;
+    llm.kv_heads = 10;
+    llm.head_dim = 100;
+    llm.ffn_dim = 4000;
+    llm.vocab = 1000;
+    llm.tied_embeddings = true;
+    return llm;
+}
+
+/* 32 GB/s and 16 TFLOP/s: the body is read in 1 ms, a token takes 2 us; idle with context 20 W of 100 W. */
+static struct gpu toy_gpu(void) {
+    struct gpu gpu = gpu_unknown();
+    gpu.name = "toy";
+    gpu.mem_gb = 1;
+    gpu.mem_bw_gb_per_s = 32;
+    gpu.bf16_dense_tflops = 16;
+    gpu.nvlink_gb_per_s = 100;
+    gpu.tdp_w = 100;
+    gpu.idle_w = 10;
+    gpu.idle_ctx_add_w = 10;
+    return gpu;
+}
+
+/* Everything at its peak, no overheads. */
+static struct roofline_step toy_step(const struct llm *llm, const struct gpu *gpu) {
+    struct roofline_step step = roofline_step_default(llm, gpu, PRECISION_BF16, PRECISION_BF16, 1, 8);
+    step.efficiency = (struct kernel_efficiency){1, 1, 1, 1, 1};
+    step.overhead = (struct engine_overhead){0, 0, 0, 0};
+    step.power = (struct power_shares){0.1, 0.5, 0.2};
+    return step;
+}
+
+static struct step_model *roofline_model(const struct roofline_step *step) {
+    struct diags *diags = diags_new();
+    struct work_model work;
+    assert_true(work_model_make(step, &work, diags, nowhere));
+    struct step_model *model = step_model_new_roofline(step, &work, diags, nowhere);
+    assert_non_null(model);
+    diags_free(diags);
+    return model;
+}
+
+static struct step_model *linear_model(double c0, double c1, double c2, double c3, double c4, double quantum) {
+    struct diags *diags = diags_new();
+    const struct linear_step linear = {c0, c1, c2, c3, c4, quantum};
+    struct step_model *model = step_model_new_linear(&linear, NULL, diags, nowhere);
+    assert_non_null(model);
+    diags_free(diags);
+    return model;
+}
+
+static void assert_seconds(i128 units, double wanted_s) {
+    double got_s = i128_to_double(units) / UNIT_PER_S;
+    if (!(fabs(got_s - wanted_s) <= 1e-9 * wanted_s)) {
+        fail_msg("%.12g s, not %.12g s", got_s, wanted_s);
+    }
+}
+
+/* Body 1 ms + head 2e6 B / 32e9 = 62.5 us + 1,000 x 4,000 B / 32e9 = 125 us + writes 10 x 0.125 us. */
+static void a_decode_step_reads_weights_and_context(void **state) {
+    (void)state;
+    struct llm llm = toy_llm();
+    struct gpu gpu = toy_gpu();
+    struct roofline_step step = toy_step(&llm, &gpu);
+    struct step_model *model = roofline_model(&step);
+    const struct step_work work = {.decode_seqs = 10, .decode_context = 1000};
+    assert_seconds(step_model_duration(model, &work), 1.18875e-3);
+    step_model_free(model);
+}
+
+/* Body 1,000 x 2 us + head 62.5 us + attention 5e5 x 4,000 FLOP / 16e12 = 125 us + writes 1,000 x 0.125 us. */
+static void a_prefill_step_computes(void **state) {
+    (void)state;
+    struct llm llm = toy_llm();
+    struct gpu gpu = toy_gpu();
+    struct roofline_step step = toy_step(&llm, &gpu);
+    struct step_model *model = roofline_model(&step);
+    const struct step_work work = {.prefill_seqs = 1, .prefill_tokens = 1000, .prefill_attention_x2 = 1000000};
+    assert_seconds(step_model_duration(model, &work), 2.3125e-3);
+    step_model_free(model);
+}
+
+/* Two decodes: 1 ms + 62.5 us + 2 x 0.125 us, and 3 + 2 x 1 + 2 x 0.5 ms of engine; a prefill step 4 ms more. */
+static void the_engine_adds_its_own_time(void **state) {
+    (void)state;
+    struct llm llm = toy_llm();
+    struct gpu gpu = toy_gpu();
+    struct roofline_step step = toy_step(&llm, &gpu);
+    llm.layers = 1;
+    step.overhead = (struct engine_overhead){3e-3, 2e-3, 0.5e-3, 4e-3};
+    struct step_model *model = roofline_model(&step);
+    struct step_work work = {.decode_seqs = 2};
+    assert_seconds(step_model_duration(model, &work), 1.06275e-3 + 3e-3 + 2e-3 + 1e-3);
+    work = (struct step_work){.prefill_seqs = 1, .prefill_tokens = 1, .decode_seqs = 1};
+    assert_seconds(step_model_duration(model, &work), 1.06275e-3 + 3e-3 + 2e-3 + 1e-3 + 4e-3);
+    step_model_free(model);
+}
+
+/* Over two ranks matrices and KV halve; two all-reduces of 10 x 2,000 B at 1 us + 1e-10 s/B. */
+static void ranks_share_the_work_and_talk(void **state) {
+    (void)state;
+    struct llm llm = toy_llm();
+    struct gpu gpu = toy_gpu();
+    struct roofline_step step = toy_step(&llm, &gpu);
+    step.tensor_parallel = 2;
+    step.all_reduce = (struct collective_line){1e-6, 1e-10};
+    struct step_model *model = roofline_model(&step);
+    const struct step_work work = {.decode_seqs = 10, .decode_context = 1000};
+    assert_seconds(step_model_duration(model, &work), 1.18875e-3 / 2 + 2 * (1e-6 + 2e-6));
+    step_model_free(model);
+}
+
+/* 8 experts, 2 a token: 2 touched by one token, 8 (1 - 0.75^2) = 3.5 by two, in the end all. */
+static void experts_touched_grow_with_tokens(void **state) {
+    (void)state;
+    struct touched_table table = touched_table_make(8, 2);
+    assert_true(table.values[0] == 0);
+    assert_true(table.values[1] == 2 << TOUCHED_SHIFT);
+    assert_true(table.values[2] == (7 << TOUCHED_SHIFT) / 2);
+    assert_true(table.values[table.count - 1] == 8 << TOUCHED_SHIFT);
+    for (int64_t i = 1; i < table.count; i++) {
+        assert_true(table.values[i] >= table.values[i - 1]);
+    }
+    struct step_model holder = {.touched = table};
+    struct step_model *model = step_model_make(NULL);
+    *model = holder;
+    step_model_free(model);
+}
+
+/* Experts of 3e6 parameters: one token reads two of eight, 12e6 B / 32e9 = 375 us; dense body 4e6 + router 8e3 read in 250.5 us. */
+static void a_mixture_reads_touched_experts_only(void **state) {
+    (void)state;
+    struct llm llm = toy_llm();
+    llm.ffn_dim = 0;
+    llm.moe_ffn_dim = 1000;
+    llm.experts = 8;
+    llm.experts_per_tok = 2;
+    struct gpu gpu = toy_gpu();
+    struct roofline_step step = toy_step(&llm, &gpu);
+    struct step_model *model = roofline_model(&step);
+    struct step_work work = {.decode_seqs = 1};
+    assert_seconds(step_model_duration(model, &work), 250.5e-6 + 375e-6 + 62.5e-6 + 0.125e-6);
+    struct step_amounts amounts = step_model_amounts(model, &work, 1);
+    assert_true(amounts.byte == 2 * 4008000 + 12000000 + 2000000 + 4000);
+    work.decode_seqs = 2;
+    assert_seconds(step_model_duration(model, &work), 250.5e-6 + 656.25e-6 + 62.5e-6 + 0.25e-6);
+    step_model_free(model);
+}
+
+/* 10 x (32e6 + 2e6) + 1,000 x 4,000 FLOP; 34e6 + 10 x 4,000 + 1,000 x 4,000 B. */
+static void flop_and_bytes_are_counted(void **state) {
+    (void)state;
+    struct llm llm = toy_llm();
+    struct gpu gpu = toy_gpu();
+    struct roofline_step step = toy_step(&llm, &gpu);
+    struct step_model *model = roofline_model(&step);
+    const struct step_work work = {.decode_seqs = 10, .decode_context = 1000};
+    struct step_amounts amounts = step_model_amounts(model, &work, step_model_duration(model, &work));
+    assert_true(amounts.flop == 344000000);
+    assert_true(amounts.byte == 38040000);
+    step_model_free(model);
+}
+
+/* 10 W x 1.18875 ms + 344e6 x 0.5 x 100 W / 16e12 + 38.04e6 x 0.2 x 100 W / 32e9 = 36.7375 mJ. */
+static void energy_is_by_time_and_use(void **state) {
+    (void)state;
+    struct llm llm = toy_llm();
+    struct gpu gpu = toy_gpu();
+    struct roofline_step step = toy_step(&llm, &gpu);
+    struct step_model *model = roofline_model(&step);
+    const struct step_work work = {.decode_seqs = 10, .decode_context = 1000};
+    struct step_amounts amounts = step_model_amounts(model, &work, step_model_duration(model, &work));
+    assert_true(fabs(i128_to_double(amounts.energy) / ENERGY_PER_J - 36.7375e-3) < 1e-9);
+    step_model_free(model);
+}
+
+/* The same work in 0.1 ms would need 258 W: boards stay at 100 W, 80 W above idle. */
+static void energy_stops_at_tdp(void **state) {
+    (void)state;
+    struct llm llm = toy_llm();
+    struct gpu gpu = toy_gpu();
+    struct roofline_step step = toy_step(&llm, &gpu);
+    struct step_model *model = roofline_model(&step);
+    const struct step_work work = {.decode_seqs = 10, .decode_context = 1000};
+    i128 duration = (i128)104857600000000; /* 0.1 ms */
+    struct step_amounts amounts = step_model_amounts(model, &work, duration);
+    assert_true(amounts.energy == 80000 * duration);
+    step_model_free(model);
+}
+
+static void durations_are_affine_in_context(void **state) {
+    (void)state;
+    struct llm llm = toy_llm();
+    struct gpu gpu = toy_gpu();
+    struct roofline_step step = toy_step(&llm, &gpu);
+    struct step_model *model = roofline_model(&step);
+    for (int64_t context = 0; context < 100000000; context = 3 * context + 7) {
+        const struct step_work work = {.prefill_seqs = 1,
+                                       .prefill_tokens = 77,
+                                       .prefill_attention_x2 = 77 * 77,
+                                       .decode_seqs = 5,
+                                       .decode_context = context};
+        struct step_line line = step_model_line(model, &work);
+        assert_true(step_model_duration(model, &work) == line.fixed + (i128)line.slope * context);
+    }
+    step_model_free(model);
+}
+
+/* 1 ms + 3 x 10 us + 2 x 20 us + 500 x 0.1 us + 3 (10 + 3/2) x 1 us. */
+static void a_linear_step_is_its_five_terms(void **state) {
+    (void)state;
+    struct step_model *model = linear_model(1e-3, 10e-6, 20e-6, 0.1e-6, 1e-6, 0);
+    const struct step_work work = {.prefill_seqs = 1,
+                                   .prefill_tokens = 3,
+                                   .prefill_attention_x2 = 3 * (2 * 10 + 3),
+                                   .decode_seqs = 2,
+                                   .decode_context = 500};
+    assert_seconds(step_model_duration(model, &work), 1e-3 + 30e-6 + 40e-6 + 50e-6 + 34.5e-6);
+    step_model_free(model);
+}
+
+static void a_quantum_floors_but_leaves_one(void **state) {
+    (void)state;
+    struct step_model *model = linear_model(0, 0, 0.7e-6, 0, 0, 1e-6);
+    const i128 microsecond = (i128)1048576000000;
+    struct step_work work = {.decode_seqs = 1};
+    assert_true(step_model_duration(model, &work) == microsecond);
+    work.decode_seqs = 4; /* 2.8 us */
+    assert_true(step_model_duration(model, &work) == 2 * microsecond);
+    work.decode_seqs = 100000000; /* 70 s: beyond 64 bits */
+    assert_true(step_model_duration(model, &work) == 70000000 * microsecond);
+    step_model_free(model);
+}
+
+static void a_step_lasts_at_least_one_unit(void **state) {
+    (void)state;
+    struct step_model *model = linear_model(0, 0, 0, 0, 0, 0);
+    const struct step_work work = {.decode_seqs = 1};
+    assert_true(step_model_duration(model, &work) == 1);
+    step_model_free(model);
+}
+
+/* Mixed: decode's share is what its decodes alone would take, 1 ms + 2 x 20 us. */
+static void decode_share_is_what_decodes_alone_would_take(void **state) {
+    (void)state;
+    struct step_model *model = linear_model(1e-3, 10e-6, 20e-6, 0, 0, 0);
+    struct step_work work = {.prefill_seqs = 1, .prefill_tokens = 3, .decode_seqs = 2};
+    i128 duration = step_model_duration(model, &work);
+    assert_seconds(step_model_decode_duration(model, &work, duration), 1.04e-3);
+    assert_true(step_model_decode_duration(model, &work, 5) == 5);
+    work.decode_seqs = 0;
+    assert_true(step_model_decode_duration(model, &work, duration) == 0);
+    work = (struct step_work){.decode_seqs = 2};
+    assert_true(step_model_decode_duration(model, &work, duration) == duration);
+    step_model_free(model);
+}
+
+static void coefficients_beyond_int64_are_named(void **state) {
+    (void)state;
+    struct diags *diags = diags_new();
+    const struct linear_step linear = {.c0_s = 10, .c2_s = -1};
+    assert_null(step_model_new_linear(&linear, NULL, diags, nowhere));
+    assert_int_equal(diags_error_count(diags), 2);
+    assert_string_equal(diags_first_message(diags), "c0 = 10 is outside 0..8.79609");
+    diags_free(diags);
+}
+
+static void a_blank_peak_is_an_error_not_zero(void **state) {
+    (void)state;
+    struct llm llm = toy_llm();
+    struct gpu gpu = toy_gpu();
+    struct roofline_step step = toy_step(&llm, &gpu);
+    step.precision = PRECISION_FP8;
+    struct diags *diags = diags_new();
+    assert_null(step_model_new_roofline(&step, NULL, diags, nowhere));
+    assert_int_equal(diags_error_count(diags), 1);
+    diags_free(diags);
+}
+
+static void int4_weights_halve_twice_in_bytes_only(void **state) {
+    (void)state;
+    struct llm llm = toy_llm();
+    struct gpu gpu = toy_gpu();
+    struct roofline_step step = toy_step(&llm, &gpu);
+    step.precision = PRECISION_INT4;
+    struct step_model *model = roofline_model(&step);
+    struct step_work work = {.decode_seqs = 1};
+    assert_seconds(step_model_duration(model, &work), 16e6 * 0.515625 / 32e9 + 62.5e-6 + 0.125e-6);
+    work.decode_seqs = 1000; /* computes in 16 bit: 2 us a token; head 1,000 x 0.125 us */
+    assert_seconds(step_model_duration(model, &work), 2e-3 + 125e-6 + 125e-6);
+    step_model_free(model);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_decode_step_reads_weights_and_context),
+        cmocka_unit_test(a_prefill_step_computes),
+        cmocka_unit_test(the_engine_adds_its_own_time),
+        cmocka_unit_test(ranks_share_the_work_and_talk),
+        cmocka_unit_test(experts_touched_grow_with_tokens),
+        cmocka_unit_test(a_mixture_reads_touched_experts_only),
+        cmocka_unit_test(flop_and_bytes_are_counted),
+        cmocka_unit_test(energy_is_by_time_and_use),
+        cmocka_unit_test(energy_stops_at_tdp),
+        cmocka_unit_test(durations_are_affine_in_context),
+        cmocka_unit_test(a_linear_step_is_its_five_terms),
+        cmocka_unit_test(a_quantum_floors_but_leaves_one),
+        cmocka_unit_test(a_step_lasts_at_least_one_unit),
+        cmocka_unit_test(decode_share_is_what_decodes_alone_would_take),
+        cmocka_unit_test(coefficients_beyond_int64_are_named),
+        cmocka_unit_test(a_blank_peak_is_an_error_not_zero),
+        cmocka_unit_test(int4_weights_halve_twice_in_bytes_only),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
