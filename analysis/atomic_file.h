@@ -10,12 +10,15 @@
 #include "base/diag.h"
 
 struct atomic_file {
-    char *path;  // owned: where it shall be
-    char *temp;  // owned: where it is written; NULL: directly
+    char *path; // owned: where it shall be
+    char *temp; // owned: where it is written; NULL: directly
 };
 
 /* Creates the empty temporary file. False with a diagnostic (rule "cannot-write") otherwise. */
 bool atomic_file_init(struct atomic_file *file, const char *path, struct diags *diags);
+
+/* The same, opened for writing; NULL with a diagnostic. */
+FILE *atomic_file_open(struct atomic_file *file, const char *path, struct diags *diags);
 
 /* Where to write. */
 const char *atomic_file_name(const struct atomic_file *file);

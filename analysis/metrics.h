@@ -33,6 +33,7 @@ enum metric_dimension {
 enum metric_flag {
     METRIC_JSON_ONLY = 1, /* depends on the machine: kept out of files */
     METRIC_INTERVALS = 2, /* a headline: `_ci95` and `_pi95` stand beside it in the file */
+    METRIC_FILE_ONLY = 4, /* JSON has it in another shape */
 };
 
 struct metric {

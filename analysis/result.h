@@ -39,7 +39,8 @@ struct request_result {
     int64_t rejected_by_reason[REJECT_REASON_COUNT];
     int64_t dropped_by_reason[DROP_REASON_COUNT];
     int64_t stopped_clients;
-    int64_t measured_emitted, measured_completed, measured_unfinished, measured_rejected; /* that arrive in the window */
+    int64_t measured_emitted, measured_completed, measured_unfinished,
+        measured_rejected;       /* that arrive in the window */
     int64_t completed_in_window; /* whenever they arrived */
 };
 
@@ -60,7 +61,7 @@ struct utilization_result {
     double busy_ratio; /* GPU-seconds inside a step / GPU-seconds paid */
     double mfu_ratio;  /* FLOP / (peak of the paid GPUs x window) */
     double mbu_ratio;  /* bytes, likewise */
-    double kv_ratio;   /* time-mean of blocks held / blocks */
+    double kv_ratio;   /* time-mean of tokens whose KV is held / tokens that the blocks can hold */
     double batch_mean; /* sequences in a step, by busy time */
     double waiting_mean, running_mean;
     int64_t steps, preemptions;
@@ -74,11 +75,11 @@ struct latency_result {
 
 /* Every threshold that an `slo` can name has a slot; those not named are NaN and -1. */
 enum { SLO_SLOT_COUNT = 16 };
-const char *slo_slot_name(size_t slot);                            /* "ttft_p50", ... */
-size_t slo_slot_of(enum latency_metric metric, int percent);       /* needs a threshold that exists */
+const char *slo_slot_name(size_t slot);                      /* "ttft_p50", ... */
+size_t slo_slot_of(enum latency_metric metric, int percent); /* needs a threshold that exists */
 
 struct slo_result {
-    int64_t thresholds; /* named ones */
+    int64_t thresholds;                      /* named ones */
     double limit_s[SLO_SLOT_COUNT];          /* of a fleet: NaN where workloads differ */
     double attainment_ratio[SLO_SLOT_COUNT]; /* requests that met it / (emitted - undecided) */
     int8_t threshold_met[SLO_SLOT_COUNT];    /* 1, 0, or -1: not named */
@@ -89,7 +90,8 @@ struct slo_result {
 
 /* IT power is at the wall: after the supply, hosts included. */
 struct power_result {
-    double mean_w, peak_w; /* peak: greatest mean over a whole aligned minute of the window; NaN if it has none */
+    double mean_w,
+        peak_w; /* peak: greatest mean over an aligned minute that lies whole in the window (or, if none does, in part) */
     double site_mean_w, site_peak_w;
     double per_gpu_w;       /* mean_w by paid GPU */
     double board_per_gpu_w; /* GPU boards alone, by placed GPU */
@@ -195,6 +197,7 @@ struct result {
     struct assumption_result *assumptions;
     size_t assumption_count;
     const char *assumptions_text; /* the same, one a line */
+    int64_t requests_asked;       /* `requests: N` where the workload ended before the N-th; else 0 */
     bool facility_not_included;
     const char *currency; /* "" or "USD": no second currency */
     double usd_per_currency;

@@ -1,0 +1,364 @@
+#include "analysis/hdf5_file.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/atomic_file.h"
+#include "analysis/metrics.h"
+#include "analysis/netcdf_writer.h"
+#include "base/arena.h"
+#include "base/check.h"
+
+/* Names of workloads, pools or APIs over all points, in order of first appearance: a sweep may change them. */
+struct names {
+    const char **items; /* in the arena, borrowed texts */
+    size_t count;
+};
+
+struct layout {
+    struct netcdf_writer *writer;
+    const struct result_set *set;
+    struct arena *arena;
+    const char *coordinates; /* CF: coordinate variables beside the dimensions' own; NULL: none */
+    struct names entities[METRIC_SCOPE_COUNT];
+    size_t entity_dimension[METRIC_SCOPE_COUNT];
+    size_t own_dimension[METRIC_DIMENSION_COUNT];
+    size_t own_length[METRIC_DIMENSION_COUNT];
+    size_t bound_dimension;
+};
+
+static const char BOUND_NAME[] = "bound";
+
+/* ---- dimensions ---- */
+
+static bool is_taken(const char *name) {
+    for (int scope = METRIC_WORKLOAD; scope < METRIC_SCOPE_COUNT; scope++) {
+        if (strcmp(name, metric_scope_name((enum metric_scope)scope)) == 0) {
+            return true;
+        }
+    }
+    for (int dimension = METRIC_SCALAR + 1; dimension < METRIC_DIMENSION_COUNT; dimension++) {
+        if (strcmp(name, metric_dimension_name((enum metric_dimension)dimension)) == 0) {
+            return true;
+        }
+    }
+    return metric_find(name) != NULL || strcmp(name, BOUND_NAME) == 0;
+}
+
+/* The coordinate's name, unless one of ours has it. */
+static const char *coordinate_name(struct layout *layout, const struct sweep_coordinate *coordinate) {
+    return is_taken(coordinate->name) ? arena_format(layout->arena, "sweep_%s", coordinate->name) : coordinate->name;
+}
+
+static const char *or_null(const char *text) {
+    return text == NULL || text[0] == '\0' ? NULL : text;
+}
+
+/* Axis `axis` becomes dimension `axis`: axes are put first. */
+static void put_axis(struct layout *layout, size_t axis) {
+    const struct sweep_axis *sweep = layout->set->axes[axis];
+    for (size_t c = 0; c < sweep->coordinate_count; c++) {
+        const struct sweep_coordinate *coordinate = &sweep->coordinates[c];
+        const char *name = coordinate_name(layout, coordinate);
+        const struct netcdf_attribute attributes[] = {{"units", or_null(coordinate->unit)},
+                                                      {"long_name", or_null(coordinate->long_name)},
+                                                      {"scenario_path", or_null(coordinate->path)}};
+        const size_t count = sizeof attributes / sizeof attributes[0];
+        const enum netcdf_type type = coordinate->is_text ? NETCDF_TEXT : NETCDF_REAL;
+        const void *values = coordinate->is_text ? (const void *)coordinate->texts : (const void *)coordinate->numbers;
+        if (c == 0) {
+            CHECK(netcdf_put_dimension(layout->writer, name, sweep->count, type, values, attributes, count) == axis);
+            continue;
+        }
+        const struct netcdf_variable variable = {
+            .name = name, .type = type, .dimensions = &axis, .rank = 1, .values = values};
+        netcdf_put_variable(layout->writer, &variable, attributes, count);
+        layout->coordinates =
+            layout->coordinates == NULL ? name : arena_format(layout->arena, "%s %s", layout->coordinates, name);
+    }
+}
+
+static size_t name_index(const struct names *names, const char *name) {
+    size_t i = 0;
+    while (i < names->count && strcmp(names->items[i], name) != 0) {
+        i++;
+    }
+    return i;
+}
+
+static struct names names_of(struct layout *layout, enum metric_scope scope) {
+    const struct result_set *set = layout->set;
+    size_t most = 0;
+    for (size_t point = 0; point < set->count; point++) {
+        most += metric_entity_count(set->results[point], scope);
+    }
+    struct names names = {.items = arena_alloc(layout->arena, most, sizeof *names.items)};
+    for (size_t point = 0; point < set->count; point++) {
+        for (size_t i = 0; i < metric_entity_count(set->results[point], scope); i++) {
+            const char *name = metric_entity_name(set->results[point], scope, i);
+            if (name_index(&names, name) == names.count) {
+                names.items[names.count++] = name;
+            }
+        }
+    }
+    return names;
+}
+
+static size_t put_names(struct layout *layout, const char *name, const char *const *texts, size_t count,
+                        const char *long_name) {
+    const struct netcdf_attribute attribute = {"long_name", long_name};
+    return netcdf_put_dimension(layout->writer, name, count, NETCDF_TEXT, texts, &attribute, 1);
+}
+
+static void put_entity_dimensions(struct layout *layout) {
+    static const char *const LONG_NAMES[METRIC_SCOPE_COUNT] = {"", "workload of the scenario", "pool of the fleet",
+                                                               "API compared with"};
+    layout->entities[METRIC_RUN] = (struct names){.count = 1};
+    for (int scope = METRIC_WORKLOAD; scope < METRIC_SCOPE_COUNT; scope++) {
+        const struct names names = names_of(layout, (enum metric_scope)scope);
+        layout->entities[scope] = names;
+        if (names.count > 0) {
+            layout->entity_dimension[scope] = put_names(layout, metric_scope_name((enum metric_scope)scope),
+                                                        names.items, names.count, LONG_NAMES[scope]);
+        }
+    }
+}
+
+static size_t hour_count(const struct result_set *set) {
+    size_t count = 0;
+    for (size_t point = 0; point < set->count; point++) {
+        const size_t hours = set->results[point]->bill.it_kwh_by_hour.count;
+        count = hours > count ? hours : count;
+    }
+    return count;
+}
+
+static void put_hours(struct layout *layout) {
+    const size_t count = hour_count(layout->set);
+    layout->own_length[METRIC_BY_HOUR] = count;
+    if (count == 0) {
+        return;
+    }
+    double *hours = arena_alloc(layout->arena, count, sizeof *hours);
+    for (size_t i = 0; i < count; i++) {
+        hours[i] = (double)i;
+    }
+    const struct netcdf_attribute attributes[] = {{"units", "h"}, {"long_name", "hour of the run, its beginning"}};
+    layout->own_dimension[METRIC_BY_HOUR] = netcdf_put_dimension(layout->writer, metric_dimension_name(METRIC_BY_HOUR),
+                                                                 count, NETCDF_REAL, hours, attributes, 2);
+}
+
+static void put_own_dimensions(struct layout *layout) {
+    static const char *const LONG_NAMES[METRIC_DIMENSION_COUNT] = {
+        "", "key of the cost ledger", "why a request was rejected", "why a row of a trace was left out",
+        "latency and share of requests"};
+    static const char *const BOUNDS[] = {"lower", "upper"};
+    for (int dimension = METRIC_SCALAR + 1; dimension < METRIC_BY_HOUR; dimension++) {
+        const size_t count = metric_coordinate_count((enum metric_dimension)dimension);
+        const char **names = arena_alloc(layout->arena, count, sizeof *names);
+        for (size_t i = 0; i < count; i++) {
+            names[i] = metric_coordinate((enum metric_dimension)dimension, i);
+        }
+        layout->own_length[dimension] = count;
+        layout->own_dimension[dimension] = put_names(layout, metric_dimension_name((enum metric_dimension)dimension),
+                                                     names, count, LONG_NAMES[dimension]);
+    }
+    put_hours(layout);
+    layout->bound_dimension = put_names(layout, BOUND_NAME, BOUNDS, 2, "end of an interval");
+}
+
+/* ---- variables ---- */
+
+/* All values of a metric: points x entities x own length. */
+struct block {
+    const struct metric *metric;
+    const struct names *entities;
+    size_t length; /* of its own dimension */
+    size_t count;
+    void *values; // owned
+    bool has_missing;
+};
+
+static size_t value_size(enum metric_type type) {
+    static const size_t SIZES[] = {sizeof(double), sizeof(int64_t), sizeof(int8_t), sizeof(char *)};
+    return SIZES[type];
+}
+
+static void block_set_missing(struct block *block, size_t at) {
+    switch (block->metric->type) {
+    case METRIC_REAL: ((double *)block->values)[at] = NAN; break;
+    case METRIC_INTEGER: ((int64_t *)block->values)[at] = NETCDF_INT64_MISSING; break;
+    case METRIC_BOOLEAN: ((int8_t *)block->values)[at] = -1; break;
+    default: ((const char **)block->values)[at] = ""; break;
+    }
+}
+
+static void block_set(struct block *block, size_t at, const struct result *result, size_t entity, size_t index) {
+    const struct metric *metric = block->metric;
+    switch (metric->type) {
+    case METRIC_REAL: ((double *)block->values)[at] = metric_real(metric, result, entity, index); break;
+    case METRIC_INTEGER: ((int64_t *)block->values)[at] = metric_integer(metric, result, entity, index); break;
+    case METRIC_BOOLEAN: ((int8_t *)block->values)[at] = (int8_t)metric_integer(metric, result, entity, index); break;
+    default: ((const char **)block->values)[at] = metric_text(metric, result, entity); break;
+    }
+}
+
+static void block_set_entity(struct block *block, size_t first, const struct result *result, size_t entity) {
+    const size_t own = metric_length(block->metric, result, entity);
+    for (size_t i = 0; i < own; i++) {
+        block_set(block, first + i, result, entity, i);
+    }
+}
+
+static void block_fill(struct block *block, const struct result_set *set) {
+    const enum metric_scope scope = block->metric->scope;
+    size_t filled = 0;
+    for (size_t at = 0; at < block->count; at++) {
+        block_set_missing(block, at);
+    }
+    for (size_t point = 0; point < set->count; point++) {
+        const struct result *result = set->results[point];
+        for (size_t i = 0; i < metric_entity_count(result, scope); i++) {
+            const size_t entity =
+                scope == METRIC_RUN ? 0 : name_index(block->entities, metric_entity_name(result, scope, i));
+            block_set_entity(block, (point * block->entities->count + entity) * block->length, result, i);
+            filled += block->length;
+        }
+    }
+    block->has_missing = filled < block->count;
+}
+
+static size_t axis_dimensions(const struct layout *layout, size_t *dimensions) {
+    CHECK(layout->set->axis_count + 2 <= NETCDF_RANK_MAX);
+    for (size_t axis = 0; axis < layout->set->axis_count; axis++) {
+        dimensions[axis] = axis;
+    }
+    return layout->set->axis_count;
+}
+
+static void put_block(struct layout *layout, const struct block *block) {
+    static const enum netcdf_type TYPES[] = {NETCDF_REAL, NETCDF_INT64, NETCDF_INT8, NETCDF_TEXT};
+    const struct metric *metric = block->metric;
+    size_t dimensions[NETCDF_RANK_MAX];
+    size_t rank = axis_dimensions(layout, dimensions);
+    if (metric->scope != METRIC_RUN) {
+        dimensions[rank++] = layout->entity_dimension[metric->scope];
+    }
+    if (metric->dimension != METRIC_SCALAR) {
+        dimensions[rank++] = layout->own_dimension[metric->dimension];
+    }
+    const struct netcdf_variable variable = {.name = metric->name,
+                                             .type = TYPES[metric->type],
+                                             .dimensions = dimensions,
+                                             .rank = rank,
+                                             .values = block->values,
+                                             .has_missing = block->has_missing};
+    const struct netcdf_attribute attributes[] = {{"units", or_null(metric->units)},
+                                                  {"long_name", metric->long_name},
+                                                  {"coordinates", layout->coordinates},
+                                                  {"allocation_method", metric->allocation_method},
+                                                  {"cost_basis", metric->cost_basis}};
+    netcdf_put_variable(layout->writer, &variable, attributes, sizeof attributes / sizeof attributes[0]);
+}
+
+/* A single run has no interval: NaN, until replications give one. */
+static void put_interval(struct layout *layout, const struct metric *metric, const char *suffix,
+                         const char *description) {
+    const size_t count = 2 * layout->set->count;
+    double *values = xcalloc(count, sizeof *values);
+    for (size_t i = 0; i < count; i++) {
+        values[i] = NAN;
+    }
+    size_t dimensions[NETCDF_RANK_MAX];
+    size_t rank = axis_dimensions(layout, dimensions);
+    dimensions[rank++] = layout->bound_dimension;
+    const struct netcdf_variable variable = {.name = arena_format(layout->arena, "%s%s", metric->name, suffix),
+                                             .type = NETCDF_REAL,
+                                             .dimensions = dimensions,
+                                             .rank = rank,
+                                             .values = values};
+    const char *long_name = arena_format(layout->arena, "%s: %s", metric->long_name, description);
+    const struct netcdf_attribute attributes[] = {
+        {"units", metric->units}, {"long_name", long_name}, {"coordinates", layout->coordinates}};
+    netcdf_put_variable(layout->writer, &variable, attributes, sizeof attributes / sizeof attributes[0]);
+    free(values);
+}
+
+static void put_metric(struct layout *layout, const struct metric *metric) {
+    struct block block = {.metric = metric,
+                          .entities = &layout->entities[metric->scope],
+                          .length = metric->dimension == METRIC_SCALAR ? 1 : layout->own_length[metric->dimension]};
+    block.count = layout->set->count * block.entities->count * block.length;
+    if (block.count == 0) {
+        return;
+    }
+    block.values = xcalloc(block.count, value_size(metric->type));
+    block_fill(&block, layout->set);
+    put_block(layout, &block);
+    free(block.values);
+    if ((metric->flags & METRIC_INTERVALS) != 0) {
+        put_interval(layout, metric, "_ci95", "95 % confidence interval of the sampling");
+        put_interval(layout, metric, "_pi95", "95 % prediction interval, sampling and the model's known error");
+    }
+}
+
+static void put_provenance(struct netcdf_writer *writer, const struct result_set *set) {
+    netcdf_put_text(writer, "Conventions", "CF-1.8");
+    netcdf_put_text(writer, "title", set->name);
+    netcdf_put_text(writer, "tokenmill_version", TOKENMILL_VERSION);
+    netcdf_put_text(writer, "scenario_text", set->scenario_text);
+    netcdf_put_text(writer, "scenario_resolved", set->resolved_text);
+    netcdf_put_text(writer, "catalogue_hashes", set->catalog_hashes);
+    netcdf_put_uint64(writer, "seed", set->seed);
+}
+
+static void put_all(struct netcdf_writer *writer, const struct result_set *set) {
+    struct layout layout = {.writer = writer, .set = set, .arena = arena_new()};
+    put_provenance(writer, set);
+    for (size_t axis = 0; axis < set->axis_count; axis++) {
+        put_axis(&layout, axis);
+    }
+    put_entity_dimensions(&layout);
+    put_own_dimensions(&layout);
+    for (size_t i = 0; i < metrics_count; i++) {
+        if ((metrics[i].flags & METRIC_JSON_ONLY) == 0) {
+            put_metric(&layout, &metrics[i]);
+        }
+    }
+    arena_free(layout.arena);
+}
+
+/* HDF5 prints its errors unless told not to. */
+static bool write_quietly(const char *path, const struct result_set *set, struct netcdf_writer *writer) {
+    H5E_auto2_t printer = NULL;
+    void *context = NULL;
+    H5Eget_auto2(H5E_DEFAULT, &printer, &context);
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    if (netcdf_open(writer, path)) {
+        put_all(writer, set);
+    }
+    const bool written = netcdf_close(writer);
+    H5Eset_auto2(H5E_DEFAULT, printer, context);
+    return written;
+}
+
+bool hdf5_file_write(const char *path, const struct result_set *set, struct diags *diags) {
+    struct atomic_file file;
+    struct netcdf_writer writer;
+    if (!atomic_file_init(&file, path, diags)) {
+        return false;
+    }
+    if (file.temp == NULL) {
+        diag_world(diags, (struct position){0}, "cannot-write", "cannot write %s: not a regular file", path);
+        atomic_file_abandon(&file);
+        return false;
+    }
+    if (!write_quietly(atomic_file_name(&file), set, &writer)) {
+        diag_world(diags, (struct position){0}, "cannot-write", "cannot write %s: %s", path, writer.reason);
+        atomic_file_abandon(&file);
+        return false;
+    }
+    return atomic_file_commit(&file, diags);
+}

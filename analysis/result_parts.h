@@ -1,0 +1,32 @@
+/* result_parts.h - how a result is put together: physics first, then money. Private to analysis/. */
+#ifndef TOKENMILL_ANALYSIS_RESULT_PARTS_H
+#define TOKENMILL_ANALYSIS_RESULT_PARTS_H
+
+#include <math.h>
+
+#include "analysis/result.h"
+
+/* part / whole; NaN without a whole. */
+static inline double ratio_of(double part, double whole) {
+    return whole > 0 ? part / whole : (double)NAN;
+}
+
+/* What the parts are computed from. */
+struct result_source {
+    const struct resolved_point *point;
+    const struct sim_outcome *outcome;
+    const double *capacity_tok_per_s;
+    i128 window; /* units, not negative */
+    double window_s;
+};
+
+/* Tokens and throughput of result and pools must be set. Sets utilization, power, energy and bill of both. */
+void result_physics_fill(struct result *result, const struct result_source *source);
+
+/* Needs the bill. Sets cost of result, pools and workloads, and the APIs' bills. */
+void result_money_fill(struct result *result, const struct result_source *source);
+
+/* Needs saturation and SLOs. Sets `feasible` and `infeasible_reason`. */
+void result_verdict_fill(struct result *result, const struct result_source *source);
+
+#endif

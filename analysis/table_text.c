@@ -1,0 +1,57 @@
+#include "analysis/table_text.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/text.h"
+
+struct cell cell_number(double value, int digits) {
+    struct cell cell;
+    if (isnan(value)) {
+        snprintf(cell.text, sizeof cell.text, "-");
+    } else if (fabs(value) >= 1e4 && fabs(value) < 1e15) {
+        snprintf(cell.text, sizeof cell.text, "%.0f", value);
+    } else {
+        text_from_double_digits(value, digits, cell.text, sizeof cell.text);
+    }
+    return cell;
+}
+
+struct cell cell_percent(double ratio) {
+    struct cell cell;
+    if (isnan(ratio)) {
+        snprintf(cell.text, sizeof cell.text, "-");
+        return cell;
+    }
+    char number[sizeof cell.text - 4];
+    text_from_double_digits(floor(ratio * 1e4) / 100, 4, number, sizeof number);
+    snprintf(cell.text, sizeof cell.text, "%s %%", number);
+    return cell;
+}
+
+/* Length of the longest prefix of `text` that ends at a blank, a line feed or the end, and fits; at least one word. */
+static size_t line_length(const char *text, size_t room) {
+    size_t end = strcspn(text, " \n");
+    while (text[end] == ' ') {
+        const size_t next = end + 1 + strcspn(text + end + 1, " \n");
+        if (next > room) {
+            break;
+        }
+        end = next;
+    }
+    return end;
+}
+
+void text_print_wrapped(FILE *stream, const char *first, const char *text) {
+    const size_t indent = strlen(first);
+    const size_t room = indent < TABLE_WIDTH ? TABLE_WIDTH - indent : 1;
+    bool begun = false;
+    do {
+        const size_t length = line_length(text, room);
+        fprintf(stream, "%*s%.*s\n", (int)indent, begun ? "" : first, (int)length, text);
+        begun = true;
+        text += length;
+        text += *text == ' ' || *text == '\n';
+    } while (*text != '\0');
+}

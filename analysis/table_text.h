@@ -1,0 +1,24 @@
+/* table_text.h - numbers and paragraphs of a table. Locale-free. Private to analysis/. */
+#ifndef TOKENMILL_ANALYSIS_TABLE_TEXT_H
+#define TOKENMILL_ANALYSIS_TABLE_TEXT_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+enum { TABLE_WIDTH = 100 };
+
+struct cell {
+    char text[24];
+};
+
+/* `digits` significant digits, whole numbers from 10,000 on; "-" for NaN. */
+struct cell cell_number(double value, int digits);
+
+/* A ratio as a percentage, "12.3 %"; a share just short of 100 % is not rounded up to it. */
+struct cell cell_percent(double ratio);
+
+/* Prints `text`, broken at blanks, so that no line is longer than TABLE_WIDTH. The first line begins with `first` (its
+ * length is the indentation of the others). A line feed in the text begins a new line. */
+void text_print_wrapped(FILE *stream, const char *first, const char *text);
+
+#endif
