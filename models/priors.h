@@ -28,7 +28,7 @@
 #define PRIOR_NVLINK_RATIO 0.62 /* A100 0.58, H100 0.56-0.78, B200 0.46-0.60 */
 #define PRIOR_PCIE_LATENCY_PER_RANK_S 3.2e-6
 #define PRIOR_PCIE_PAIR_RATIO 0.6  /* two GPUs: L40S 0.59, RTX PRO 6000 0.60 */
-#define PRIOR_PCIE_SHARED_RATIO 0.3 /* more share bridges: RTX PRO 6000 0.42-0.34, L40S 0.14-0.06 */
+#define PRIOR_PCIE_SHARED_RATIO 0.42 /* more share bridges: RTX PRO 6000 0.42-0.34 (L40S lower in tables, higher when serving) */
 #define PRIOR_PCIE_GEN3_BYTE_PER_S 16e9 /* one way, 16 lanes; doubles with each generation */
 /* Between nodes: estimate, one 400 Gb/s port per GPU; latency as two nodes of A100 (Vidur's tables, MIT). */
 #define PRIOR_NETWORK_LATENCY_S 65e-6

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "models/carbon.h"
 #include "models/ledger.h"
 
 static void assert_near(double got, double wanted) {
@@ -188,6 +189,11 @@ static void staff_is_the_greater_of_minimum_and_share(void **state) {
     assert_near(ledger.usd[LEDGER_STAFF], 240);
 }
 
+static void carbon_is_energy_times_intensity(void **state) {
+    (void)state;
+    assert_near(carbon_kgco2e(1000, 369.5), 369.5);
+}
+
 static void ledgers_add_up(void **state) {
     (void)state;
     struct ledger sum = {{0}};
@@ -218,6 +224,7 @@ int main(void) {
         cmocka_unit_test(an_own_build_is_an_annuity_of_site_kilowatts),
         cmocka_unit_test(egress_software_and_carbon_have_their_prices),
         cmocka_unit_test(staff_is_the_greater_of_minimum_and_share),
+        cmocka_unit_test(carbon_is_energy_times_intensity),
         cmocka_unit_test(ledgers_add_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
