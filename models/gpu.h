@@ -17,19 +17,19 @@ struct gpu {
     double mem_bw_gb_per_s; /* datasheet peak, 1e9 bytes a second */
     double bf16_dense_tflops, fp8_dense_tflops, int8_dense_tops, fp4_dense_tflops;
     double tdp_w;
-    double idle_w;               /* nothing loaded */
-    double idle_ctx_add_w;       /* more, with a context and a model loaded */
-    double nvlink_gb_per_s;      /* one direction, per GPU; NaN: PCIe only */
+    double idle_w;          /* nothing loaded */
+    double idle_ctx_add_w;  /* more, with a context and a model loaded */
+    double nvlink_gb_per_s; /* one direction, per GPU; NaN: PCIe only */
     double pcie_gen;
     double gpus_per_node;
-    double gpu_price_usd;        /* typical purchase price of the board alone */
+    double gpu_price_usd; /* typical purchase price of the board alone */
     double rental_low_usd_per_hour, rental_typ_usd_per_hour, rental_high_usd_per_hour; /* on demand */
     double reserved_3y_usd_per_hour;
-    double allin_kw;             /* all-in power per GPU that a site provisions */
+    double allin_kw;                                                /* all-in power per GPU that a site provisions */
     double tco_hyperscaler_usd_per_hour, tco_neocloud_usd_per_hour; /* all-in cost of ownership, published */
     double mamf_bf16_ratio, mamf_fp8_ratio; /* largest measured share of peak FLOP/s in a matrix product */
     double embodied_kgco2e;
-    const char *status;  /* "datasheet", "measured", "estimate" */
+    const char *status; /* "datasheet", "measured", "estimate" */
     const char *note;
     const char *source;
     const char *as_of;

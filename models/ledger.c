@@ -12,10 +12,21 @@ const char *deal_name(enum deal deal) {
 }
 
 const char *ledger_key_name(enum ledger_key key) {
-    static const char *const names[LEDGER_KEY_COUNT] = {
-        "hardware",    "commitment_unused",  "servers",            "network_equipment", "storage",
-        "maintenance", "spares",             "electricity_energy", "electricity_demand", "facility",
-        "egress",      "staff",              "software",           "one_off",           "carbon_price"};
+    static const char *const names[LEDGER_KEY_COUNT] = {"hardware",
+                                                        "commitment_unused",
+                                                        "servers",
+                                                        "network_equipment",
+                                                        "storage",
+                                                        "maintenance",
+                                                        "spares",
+                                                        "electricity_energy",
+                                                        "electricity_demand",
+                                                        "facility",
+                                                        "egress",
+                                                        "staff",
+                                                        "software",
+                                                        "one_off",
+                                                        "carbon_price"};
     CHECK((unsigned)key < LEDGER_KEY_COUNT);
     return names[key];
 }
@@ -48,16 +59,14 @@ static void rental(struct ledger *ledger, const struct bill *bill, const struct 
 static double owned_usd(const struct bill *bill, const struct cost_terms *terms, double usd_per_gpu) {
     double investment_usd = usd_per_gpu * bill->gpus_paid;
     double salvage_usd = investment_usd * terms->residual_ratio;
-    double usd_per_year =
-        annuity_usd_per_year(investment_usd, salvage_usd, terms->discount_rate, terms->life_year);
+    double usd_per_year = annuity_usd_per_year(investment_usd, salvage_usd, terms->discount_rate, terms->life_year);
     return usd_per_year / HOURS_PER_YEAR * bill->window_h;
 }
 
 static void owned(struct ledger *ledger, const struct bill *bill, const struct cost_terms *terms) {
     bool whole = terms->system_usd_per_gpu > 0;
     double gpu_usd = whole ? terms->system_usd_per_gpu : terms->gpu_price_usd;
-    double other_usd =
-        whole ? 0 : terms->server_usd_per_gpu + terms->network_usd_per_gpu + terms->storage_usd_per_gpu;
+    double other_usd = whole ? 0 : terms->server_usd_per_gpu + terms->network_usd_per_gpu + terms->storage_usd_per_gpu;
     double it_usd = (gpu_usd + other_usd) * bill->gpus_paid;
     ledger->usd[LEDGER_HARDWARE] = owned_usd(bill, terms, gpu_usd);
     if (!whole) {
@@ -93,10 +102,9 @@ static void facility(struct ledger *ledger, const struct bill *bill, const struc
         ledger->usd[LEDGER_FACILITY] = bill->committed_it_kw * terms->facility_usd_per_kw_month * months;
         break;
     case FACILITY_OWN_BUILD:
-        ledger->usd[LEDGER_FACILITY] =
-            annuity_usd_per_year(terms->facility_usd_per_site_kw * site_kw(bill), 0, terms->facility_discount_rate,
-                                 terms->facility_life_year) /
-            HOURS_PER_YEAR * bill->window_h;
+        ledger->usd[LEDGER_FACILITY] = annuity_usd_per_year(terms->facility_usd_per_site_kw * site_kw(bill), 0,
+                                                            terms->facility_discount_rate, terms->facility_life_year) /
+                                       HOURS_PER_YEAR * bill->window_h;
         break;
     }
 }
@@ -111,8 +119,7 @@ struct ledger ledger_of_pool(const struct bill *bill, const struct cost_terms *t
     electricity(&ledger, bill, terms);
     facility(&ledger, bill, terms);
     ledger.usd[LEDGER_EGRESS] = bill->gb_out * terms->egress_usd_per_gb;
-    ledger.usd[LEDGER_SOFTWARE] =
-        terms->software_usd_per_gpu_year * bill->gpus_paid / HOURS_PER_YEAR * bill->window_h;
+    ledger.usd[LEDGER_SOFTWARE] = terms->software_usd_per_gpu_year * bill->gpus_paid / HOURS_PER_YEAR * bill->window_h;
     ledger.usd[LEDGER_CARBON_PRICE] = bill->carbon_kg / 1000 * terms->carbon_usd_per_t;
     return ledger;
 }

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define HOURS_PER_YEAR 8760.0
+#define HOURS_PER_YEAR  8760.0
 #define HOURS_PER_MONTH 730.0
 
 enum deal { DEAL_ON_DEMAND, DEAL_RESERVED, DEAL_SPOT, DEAL_OWNED, DEAL_COUNT };
@@ -24,10 +24,10 @@ enum facility_kind {
 /* What a pool pays for. Physics: no prices in it. */
 struct bill {
     double window_h;
-    double gpus_paid;     /* GPUs billed: with node billing, all of every node */
-    double gpus_placed;   /* GPUs in replicas */
+    double gpus_paid;   /* GPUs billed: with node billing, all of every node */
+    double gpus_placed; /* GPUs in replicas */
     double gpu_hours_paid;
-    double gpu_hours_used; /* inside a step */
+    double gpu_hours_used;  /* inside a step */
     double committed_it_kw; /* nameplate at the wall: (GPUs at TDP + host) / supply efficiency */
     double it_kwh;          /* wall, after the supply */
     double site_kwh;        /* it_kwh x PUE */
@@ -42,10 +42,10 @@ struct bill {
 /* The price side of one pool. A field that its deal does not use is 0. */
 struct cost_terms {
     enum deal deal;
-    double gpu_usd_per_hour;      /* rental */
-    double committed_gpus;        /* reserved: GPUs paid whether used or not */
+    double gpu_usd_per_hour; /* rental */
+    double committed_gpus;   /* reserved: GPUs paid whether used or not */
     double committed_usd_per_hour;
-    double system_usd_per_gpu;    /* owned: all of it, goes to `hardware` whole; or else the four below */
+    double system_usd_per_gpu; /* owned: all of it, goes to `hardware` whole; or else the four below */
     double gpu_price_usd, server_usd_per_gpu, network_usd_per_gpu, storage_usd_per_gpu;
     double life_year, discount_rate, residual_ratio;
     double maintenance_ratio_per_year, spares_ratio;
@@ -53,7 +53,7 @@ struct cost_terms {
     double electricity_usd_per_kwh;
     double demand_usd_per_kw_month;
     enum facility_kind facility;
-    double facility_usd_per_kw_month; /* colocation */
+    double facility_usd_per_kw_month;                                            /* colocation */
     double facility_usd_per_site_kw, facility_life_year, facility_discount_rate; /* own build */
     double software_usd_per_gpu_year;
     double egress_usd_per_gb;
@@ -98,12 +98,14 @@ double annuity_usd_per_year(double investment_usd, double salvage_usd, double ra
 
 /* One pool's ledger; staff and one-off stay 0.
  *     on-demand, spot  hardware = GPU-hours paid x price
- *     reserved         hardware = committed hours used x their price + hours above x on-demand price; the committed hours not
+ *     reserved         hardware = committed hours used x their price + hours above x on-demand price; the committed
+ *     hours not
  *                      used go to commitment_unused
- *     owned            hardware, servers, network, storage: annuities / 8,760 x window; maintenance = ratio x purchase price a year;
+ *     owned            hardware, servers, network, storage: annuities / 8,760 x window; maintenance = ratio x
+ *     purchase price a year;
  *                      spares = ratio x the GPUs' annuity
- * Own build: committed IT kW x (site kWh / IT kWh) x USD per site kW, as an annuity. A demand charge is on the site's peak.
- * Check value: 1,814 GPUs at 2 USD/h for a day: 87,072 USD (DeepSeek's published day). */
+ * Own build: committed IT kW x (site kWh / IT kWh) x USD per site kW, as an annuity. A demand charge is on the
+ * site's peak. Check value: 1,814 GPUs at 2 USD/h for a day: 87,072 USD (DeepSeek's published day). */
 struct ledger ledger_of_pool(const struct bill *bill, const struct cost_terms *terms);
 
 /* Staff and one-off costs of the fleet for `window_h`, given all paid GPUs. */

@@ -8,8 +8,8 @@
 struct llm llm_unknown(void) {
     return (struct llm){
         .name = "",
-        .total_params_b = NAN,
-        .active_params_b = NAN,
+        .total_params_b = (double)NAN,
+        .active_params_b = (double)NAN,
         .params_basis = "shape",
         .status = "",
         .note = "",
@@ -183,8 +183,10 @@ static bool fields_positive(const struct llm *llm, const struct shape_rule *rule
 
 static bool attention_check(const struct llm *llm, struct diags *diags, struct position at) {
     const struct shape_rule mla[] = {
-        {"mla_kv_rank", llm->mla_kv_rank},   {"mla_rope_dim", llm->mla_rope_dim},
-        {"mla_nope_dim", llm->mla_nope_dim}, {"mla_v_dim", llm->mla_v_dim},
+        {"mla_kv_rank", llm->mla_kv_rank},
+        {"mla_rope_dim", llm->mla_rope_dim},
+        {"mla_nope_dim", llm->mla_nope_dim},
+        {"mla_v_dim", llm->mla_v_dim},
     };
     const struct shape_rule gqa[] = {{"kv_heads", llm->kv_heads}, {"head_dim", llm->head_dim}};
     if (llm->attention == ATTENTION_MLA) {

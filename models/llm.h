@@ -4,7 +4,8 @@
  * shapes. Norms and biases are left out (under 0.1 %). A field's name is its column's in llms.csv; 0 = does not apply.
  *
  * Check values: Llama-3.1-70B has 70.552e9 parameters, 141.1 GB in bf16, 327,680 B of KV per token in 16 bit;
- * Mixtral-8x7B 46.703e9 total, 12.880e9 active; DeepSeek-V3 671.025e9 total, 37.551e9 active, 70,272 B of KV per token. */
+ * Mixtral-8x7B 46.703e9 total, 12.880e9 active; DeepSeek-V3 671.025e9 total, 37.551e9 active, 70,272 B of KV per
+ * token. */
 #ifndef TOKENMILL_MODELS_LLM_H
 #define TOKENMILL_MODELS_LLM_H
 
@@ -44,10 +45,10 @@ struct llm llm_unknown(void);
 
 /* Parameters by what is done with them. Sums over all layers. */
 struct llm_params {
-    double embedding; /* looked up, no FLOP; 0 when tied (then it is the LM head) */
-    double lm_head;   /* multiplied for sampled positions only */
-    double body;      /* multiplied for every token: attention, dense FFN, shared experts, routers */
-    double experts;   /* routed experts, all of them */
+    double embedding;      /* looked up, no FLOP; 0 when tied (then it is the LM head) */
+    double lm_head;        /* multiplied for sampled positions only */
+    double body;           /* multiplied for every token: attention, dense FFN, shared experts, routers */
+    double experts;        /* routed experts, all of them */
     double experts_active; /* routed experts that one token uses */
 };
 
@@ -75,8 +76,8 @@ double llm_flop_per_token(const struct llm *llm);
 /* 2 x hidden x vocab: for each position that is sampled. */
 double llm_flop_per_sample(const struct llm *llm);
 
-/* Attention of one new token over one token of context, all layers: scores and values, 4 x heads x head_dim a layer. MLA
- * decodes in the latent space, 2 heads (2 kv_rank + rope), and prefills expanded, 2 heads (nope + rope + v). */
+/* Attention of one new token over one token of context, all layers: scores and values, 4 x heads x head_dim a layer.
+ * MLA decodes in the latent space, 2 heads (2 kv_rank + rope), and prefills expanded, 2 heads (nope + rope + v). */
 double llm_decode_attention_flop(const struct llm *llm);
 double llm_prefill_attention_flop(const struct llm *llm);
 
@@ -86,7 +87,8 @@ double llm_kv_byte_per_tok(const struct llm *llm, enum precision kv_precision, i
 /* The same on one rank. */
 double llm_kv_byte_per_tok_per_gpu(const struct llm *llm, enum precision kv_precision, int64_t tensor_parallel);
 
-/* What of this shape is simplified, for people: "sliding windows of 1024 tokens are treated as full attention", or NULL. */
+/* What of this shape is simplified, for people: "sliding windows of 1024 tokens are treated as full attention", or
+ * NULL. */
 const char *llm_approximation(const struct llm *llm);
 
 /* Is the shape complete and one that is modelled? Rules "model-shape", "model-unsupported". */

@@ -32,8 +32,8 @@ static void plan_fill(const struct memory_request *request, struct memory_plan *
     plan->weight_byte_per_gpu = plan->weight_byte / (double)ranks;
     plan->activation_byte_per_gpu = activation_byte(request);
     plan->overhead_byte_per_gpu = PRIOR_CONTEXT_BYTE + (ranks > 1 ? PRIOR_NCCL_BYTE : 0);
-    plan->kv_byte_per_gpu = plan->usable_byte - plan->weight_byte_per_gpu - plan->activation_byte_per_gpu -
-                            plan->overhead_byte_per_gpu;
+    plan->kv_byte_per_gpu =
+        plan->usable_byte - plan->weight_byte_per_gpu - plan->activation_byte_per_gpu - plan->overhead_byte_per_gpu;
     plan->kv_byte_per_tok_per_gpu = llm_kv_byte_per_tok_per_gpu(llm, request->kv_precision, ranks);
     plan->kv_byte_per_tok = llm_kv_byte_per_tok(llm, request->kv_precision, ranks);
     double blocks = floor(plan->kv_byte_per_gpu / (plan->kv_byte_per_tok_per_gpu * (double)request->block_size));
@@ -55,14 +55,14 @@ static bool blocks_fit(const struct memory_request *request, const struct memory
     if (plan->num_gpu_blocks >= 1) {
         return true;
     }
-    return diag_error(diags, at, "model-fits",
-                      "%s in %s leaves no room for its KV cache on %lld x %s: %.15g GB x %.15g = %.1f GB per GPU - weights "
-                      "%.1f - activations %.1f - overhead %.1f = %.1f GB; raise tensor_parallel or lower "
-                      "max_num_batched_tokens",
-                      request->llm->name, precision_name(request->precision), (long long)request->tensor_parallel,
-                      request->gpu->name, request->gpu->mem_gb, request->gpu_memory_utilization,
-                      plan->usable_byte / GB, plan->weight_byte_per_gpu / GB, plan->activation_byte_per_gpu / GB,
-                      plan->overhead_byte_per_gpu / GB, plan->kv_byte_per_gpu / GB);
+    return diag_error(
+        diags, at, "model-fits",
+        "%s in %s leaves no room for its KV cache on %lld x %s: %.15g GB x %.15g = %.1f GB per GPU - weights "
+        "%.1f - activations %.1f - overhead %.1f = %.1f GB; raise tensor_parallel or lower "
+        "max_num_batched_tokens",
+        request->llm->name, precision_name(request->precision), (long long)request->tensor_parallel, request->gpu->name,
+        request->gpu->mem_gb, request->gpu_memory_utilization, plan->usable_byte / GB, plan->weight_byte_per_gpu / GB,
+        plan->activation_byte_per_gpu / GB, plan->overhead_byte_per_gpu / GB, plan->kv_byte_per_gpu / GB);
 }
 
 bool memory_plan_make(const struct memory_request *request, struct memory_plan *plan, struct diags *diags,
@@ -83,11 +83,11 @@ bool memory_plan_make(const struct memory_request *request, struct memory_plan *
 
 const char *memory_plan_text(const struct memory_request *request, const struct memory_plan *plan,
                              struct arena *arena) {
-    return arena_format(arena,
-                        "%.15g GB x %.15g = %.1f GB per GPU - weights %.1f - activations %.1f - overhead %.1f = %.1f GB "
-                        "for KV: %lld blocks of %lld tokens (%.15g B per token and GPU)",
-                        request->gpu->mem_gb, request->gpu_memory_utilization, plan->usable_byte / GB,
-                        plan->weight_byte_per_gpu / GB, plan->activation_byte_per_gpu / GB,
-                        plan->overhead_byte_per_gpu / GB, plan->kv_byte_per_gpu / GB, (long long)plan->num_gpu_blocks,
-                        (long long)request->block_size, plan->kv_byte_per_tok_per_gpu);
+    return arena_format(
+        arena,
+        "%.15g GB x %.15g = %.1f GB per GPU - weights %.1f - activations %.1f - overhead %.1f = %.1f GB "
+        "for KV: %lld blocks of %lld tokens (%.15g B per token and GPU)",
+        request->gpu->mem_gb, request->gpu_memory_utilization, plan->usable_byte / GB, plan->weight_byte_per_gpu / GB,
+        plan->activation_byte_per_gpu / GB, plan->overhead_byte_per_gpu / GB, plan->kv_byte_per_gpu / GB,
+        (long long)plan->num_gpu_blocks, (long long)request->block_size, plan->kv_byte_per_tok_per_gpu);
 }

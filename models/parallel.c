@@ -37,10 +37,11 @@ bool tensor_parallel_check(const struct llm *llm, int64_t tensor_parallel, struc
     }
     char sizes[LIST_SIZE];
     list_of_sizes(llm, sizes);
-    return diag_error(diags, at, "tensor-parallel-shape",
-                      "tensor_parallel = %lld does not cut %s evenly (%lld heads, %lld KV heads, FFN width %lld); these do: %s",
-                      (long long)tensor_parallel, llm->name, (long long)llm->heads, (long long)llm->kv_heads,
-                      (long long)(llm->experts > 0 ? llm->moe_ffn_dim : llm->ffn_dim), sizes);
+    return diag_error(
+        diags, at, "tensor-parallel-shape",
+        "tensor_parallel = %lld does not cut %s evenly (%lld heads, %lld KV heads, FFN width %lld); these do: %s",
+        (long long)tensor_parallel, llm->name, (long long)llm->heads, (long long)llm->kv_heads,
+        (long long)(llm->experts > 0 ? llm->moe_ffn_dim : llm->ffn_dim), sizes);
 }
 
 int64_t kv_heads_per_rank(const struct llm *llm, int64_t tensor_parallel) {

@@ -1,6 +1,7 @@
 /* parallel.h - tensor parallelism: how a model is cut, and what its all-reduces cost.
  *
- *     all-reduce of n bytes over r GPUs = latency(link) + 2 (r - 1) / r x n / bandwidth(link)        (ring; two a layer)
+ *     all-reduce of n bytes over r GPUs = latency(link) + 2 (r - 1) / r x n / bandwidth(link)        (ring; two a
+ *     layer)
  * so a step's communication is affine in its tokens. Measured one-shot kernels (small messages) are within the
  * latency term. Source of the constants: models/priors.h. */
 #ifndef TOKENMILL_MODELS_PARALLEL_H

@@ -28,9 +28,10 @@ bool placement_make(const struct gpu *gpu, const struct node_spec *node, int64_t
     CHECK(replicas >= 0 && gpus_per_replica > 0);
     struct placement made = {.node_gpus = placement_node_gpus(gpu, node)};
     if (gpus_per_replica > made.node_gpus && gpus_per_replica % made.node_gpus != 0) {
-        return diag_error(diags, at, "node-shape",
-                          "a replica of %lld GPUs takes several nodes of %lld, and must fill them: use a multiple of %lld",
-                          (long long)gpus_per_replica, (long long)made.node_gpus, (long long)made.node_gpus);
+        return diag_error(
+            diags, at, "node-shape",
+            "a replica of %lld GPUs takes several nodes of %lld, and must fill them: use a multiple of %lld",
+            (long long)gpus_per_replica, (long long)made.node_gpus, (long long)made.node_gpus);
     }
     made.replicas_per_node = made.node_gpus / gpus_per_replica;
     made.nodes = nodes_needed(&made, replicas, gpus_per_replica);

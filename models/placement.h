@@ -1,8 +1,9 @@
 /* placement.h - replicas onto nodes: GPUs used, GPUs paid, hosts powered.
  *
  * A replica does not span nodes unless it has more GPUs than a node; then it takes whole nodes. Other replicas fill a
- * node up: floor(node.gpus / tensor_parallel) of them. Pools do not share nodes. With billing `gpu` only GPUs in replicas are paid;
- * with `node` all GPUs of every node. Check value: 3 replicas of 4 GPUs on 8-GPU nodes: 2 nodes, 12 placed, 16 paid by node. */
+ * node up: floor(node.gpus / tensor_parallel) of them. Pools do not share nodes. With billing `gpu` only GPUs in
+ * replicas are paid; with `node` all GPUs of every node. Check value: 3 replicas of 4 GPUs on 8-GPU nodes: 2 nodes,
+ * 12 placed, 16 paid by node. */
 #ifndef TOKENMILL_MODELS_PLACEMENT_H
 #define TOKENMILL_MODELS_PLACEMENT_H
 
@@ -36,8 +37,8 @@ int64_t placement_node_gpus(const struct gpu *gpu, const struct node_spec *node)
 bool placement_make(const struct gpu *gpu, const struct node_spec *node, int64_t replicas, int64_t gpus_per_replica,
                     struct placement *placement, struct diags *diags, struct position at);
 
-/* Watts of host power to count: with billing `node` every node's; with billing `gpu` the part of the nodes' hosts that the
- * paid GPUs take (a tenant's share). */
+/* Watts of host power to count: with billing `node` every node's; with billing `gpu` the part of the nodes' hosts
+ * that the paid GPUs take (a tenant's share). */
 double placement_host_w(const struct placement *placement, enum node_billing billing);
 
 /* Nameplate at the wall, kW: (paid GPUs x TDP + host power) / psu_efficiency. */

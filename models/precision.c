@@ -12,9 +12,9 @@ struct precision_alias {
 };
 
 static const struct precision_alias aliases[] = {
-    {"bfloat16", PRECISION_BF16}, {"auto", PRECISION_BF16},     {"float16", PRECISION_FP16},  {"half", PRECISION_FP16},
-    {"fp8_e4m3", PRECISION_FP8},  {"fp8_e5m2", PRECISION_FP8},  {"float8", PRECISION_FP8},    {"w8a8", PRECISION_INT8},
-    {"w4a16", PRECISION_INT4},    {"awq", PRECISION_INT4},      {"gptq", PRECISION_INT4},     {"nvfp4", PRECISION_FP4},
+    {"bfloat16", PRECISION_BF16}, {"auto", PRECISION_BF16},    {"float16", PRECISION_FP16}, {"half", PRECISION_FP16},
+    {"fp8_e4m3", PRECISION_FP8},  {"fp8_e5m2", PRECISION_FP8}, {"float8", PRECISION_FP8},   {"w8a8", PRECISION_INT8},
+    {"w4a16", PRECISION_INT4},    {"awq", PRECISION_INT4},     {"gptq", PRECISION_INT4},    {"nvfp4", PRECISION_FP4},
     {"mxfp4", PRECISION_FP4},
 };
 

@@ -26,7 +26,8 @@ const char *precision_name(enum precision precision);
 /* All names, in the order of the enum, for guesses and lists. PRECISION_COUNT of them. */
 const char *const *precision_names(void);
 
-/* A name or a common alias, case-insensitive: bfloat16, float16, half, fp8_e4m3, fp8_e5m2, nvfp4, mxfp4, w4a16, awq, gptq. */
+/* A name or a common alias, case-insensitive: bfloat16, float16, half, fp8_e4m3, fp8_e5m2, nvfp4, mxfp4, w4a16, awq,
+ * gptq. */
 bool precision_from_text(struct span text, enum precision *precision);
 
 /* Bytes of a stored weight, scales included: 2, 2, 1, 1, 0.515625, 0.5625. */

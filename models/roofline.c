@@ -42,7 +42,7 @@ static struct kernel_efficiency efficiency_of(const struct gpu *gpu, enum precis
 struct roofline_step roofline_step_default(const struct llm *llm, const struct gpu *gpu, enum precision precision,
                                            enum precision kv_precision, int64_t tensor_parallel,
                                            int64_t gpus_per_node) {
-    const struct node_spec node = {.gpus = gpus_per_node, .host_w = NAN};
+    const struct node_spec node = {.gpus = gpus_per_node, .host_w = (double)NAN};
     struct roofline_step step = {
         .llm = llm,
         .gpu = gpu,
@@ -78,9 +78,10 @@ static bool peaks_known(const struct roofline_step *step, struct diags *diags, s
         ok = diag_error(diags, at, "catalogue-blank", "bf16_dense_tflops of %s is blank; define the GPU with it",
                         gpu->name);
     } else if (isnan(gpu_peak_flop_per_s(gpu, step->precision))) {
-        ok = diag_error(diags, at, "catalogue-blank",
-                        "%s of %s is blank: it has no %s matrix products in the catalogue; use bf16 or int4, or define the GPU with it",
-                        peak_column(step->precision), gpu->name, precision_name(step->precision));
+        ok = diag_error(
+            diags, at, "catalogue-blank",
+            "%s of %s is blank: no %s matrix products are known of it; use bf16 or int4, or define the GPU with it",
+            peak_column(step->precision), gpu->name, precision_name(step->precision));
     }
     return ok;
 }

@@ -8,8 +8,8 @@
  *       + prefill attention FLOP / (peak16 ea)
  *       + 2 layers (latency + tokens x hidden x 2 B x s_per_byte)                         all-reduces, if tp > 1
  *       + c0 + cl layers + cs sequences + (cpf if anything prefills)                      the engine
- * Context enters additive terms only, so that a step is affine in it. Source: S. Williams et al., "Roofline", CACM 52(4), 2009;
- * constants: models/priors.h. Valid: dense models within about 20 %; untested shapes 25 % and more. */
+ * Context enters additive terms only, so that a step is affine in it. Source: S. Williams et al., "Roofline", CACM
+ * 52(4), 2009; constants: models/priors.h. Valid: dense models within about 20 %; untested shapes 25 % and more. */
 #ifndef TOKENMILL_MODELS_ROOFLINE_H
 #define TOKENMILL_MODELS_ROOFLINE_H
 
@@ -21,11 +21,11 @@
 
 /* Shares of the datasheet's peaks that kernels reach, 0..1. */
 struct kernel_efficiency {
-    double memory_ratio;    /* em: streaming weights */
-    double compute_ratio;   /* ec: matrix products in the precision at hand */
+    double memory_ratio;       /* em: streaming weights */
+    double compute_ratio;      /* ec: matrix products in the precision at hand */
     double head_compute_ratio; /* ec of the LM head, 16 bit */
-    double kv_read_ratio;   /* ek: decode attention */
-    double attention_ratio; /* ea: prefill attention, 16 bit */
+    double kv_read_ratio;      /* ek: decode attention */
+    double attention_ratio;    /* ea: prefill attention, 16 bit */
 };
 
 /* The serving engine's own time. */
@@ -55,8 +55,8 @@ struct roofline_step {
 struct roofline_step roofline_step_default(const struct llm *llm, const struct gpu *gpu, enum precision precision,
                                            enum precision kv_precision, int64_t tensor_parallel, int64_t gpus_per_node);
 
-/* Does the GPU have what the step needs: memory bandwidth and a peak at this precision (rule "catalogue-blank", naming the
- * column)? Is the model cut well (models/parallel.h), its shape complete (llm_check)? */
+/* Does the GPU have what the step needs: memory bandwidth and a peak at this precision (rule "catalogue-blank",
+ * naming the column)? Is the model cut well (models/parallel.h), its shape complete (llm_check)? */
 bool roofline_step_check(const struct roofline_step *step, struct diags *diags, struct position at);
 
 #endif

@@ -9,8 +9,7 @@
 
 /* ---- making one ---- */
 
-bool coefficients_round(const struct coefficient *coefficients, size_t count, struct diags *diags,
-                        struct position at) {
+bool coefficients_round(const struct coefficient *coefficients, size_t count, struct diags *diags, struct position at) {
     const double limit = 9223372036854775808.0; /* 2^63 */
     bool ok = true;
     for (size_t i = 0; i < count; i++) {

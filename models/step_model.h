@@ -6,8 +6,8 @@
  * and so are FLOP, bytes and energy, within a regime (at TDP or below). The leap stands on this.
  * A prepared model is immutable and may be shared by threads.
  *
- * Units: time in 2^-20 ps; energy in mW x 2^-20 ps (ENERGY_PER_J), so that power x time is exact; FLOP and bytes as counts.
- * Everything is for the whole replica: all GPUs of its tensor-parallel group together. */
+ * Units: time in 2^-20 ps; energy in mW x 2^-20 ps (ENERGY_PER_J), so that power x time is exact; FLOP and bytes as
+ * counts. Everything is for the whole replica: all GPUs of its tensor-parallel group together. */
 #ifndef TOKENMILL_MODELS_STEP_MODEL_H
 #define TOKENMILL_MODELS_STEP_MODEL_H
 
@@ -28,7 +28,7 @@
 struct step_work {
     int64_t prefill_seqs;
     int64_t prefill_tokens;
-    i128 prefill_attention_x2; /* sum over chunks of chunk * (2 * context + chunk): twice chunk * (context + chunk / 2) */
+    i128 prefill_attention_x2; /* sum over chunks of chunk * (2 * context + chunk): 2 chunk (context + chunk / 2) */
     int64_t decode_seqs;
     int64_t decode_context; /* sum over decodes of their context */
 };
@@ -47,8 +47,8 @@ struct step_amounts {
 
 struct step_model; /* prepared: coefficients in integers */
 
-/* `linear`: c0 + c1 prefill tokens + c2 decodes + c3 decode context + c4 sum of chunk (context + chunk / 2), seconds each.
- * `quantum_s` > 0 floors each duration to a multiple of it, at least one. */
+/* `linear`: c0 + c1 prefill tokens + c2 decodes + c3 decode context + c4 sum of chunk (context + chunk / 2), seconds
+ * each. `quantum_s` > 0 floors each duration to a multiple of it, at least one. */
 struct linear_step {
     double c0_s, c1_s, c2_s, c3_s, c4_s;
     double quantum_s;
@@ -57,7 +57,8 @@ struct linear_step {
 struct roofline_step; /* models/roofline.h: LLM, GPU, precision, parallelism, efficiencies, overheads */
 struct work_model;    /* models/work.h: FLOP, bytes and energy of a batch; may be absent (NULL): all zero */
 
-/* Prepares a model; NULL with diagnostics (rule "coefficient-range") if a coefficient does not fit int64. `work` is copied. */
+/* Prepares a model; NULL with diagnostics (rule "coefficient-range") if a coefficient does not fit int64. `work` is
+ * copied. */
 struct step_model *step_model_new_linear(const struct linear_step *linear, const struct work_model *work,
                                          struct diags *diags, struct position at);
 struct step_model *step_model_new_roofline(const struct roofline_step *roofline, const struct work_model *work,

@@ -2,7 +2,8 @@
  *
  *     flop   = flop_per_token tokens + flop_per_seq sequences + flop_per_context decode_context
  *            + flop_per_attention_x2 prefill_attention_x2
- *     byte   = byte_per_step + byte_per_expert touched(tokens) + byte_per_token tokens + byte_per_context decode_context
+ *     byte   = byte_per_step + byte_per_expert touched(tokens) + byte_per_token tokens + byte_per_context
+ *     decode_context
  *     energy = energy_per_flop flop + energy_per_byte byte + active_mw duration,  at most cap_mw duration
  * Everything is for the whole replica. `touched` is the expected number of experts that any of `tokens` is routed to:
  *     E (1 - (1 - k/E)^tokens),  uniform routing.
@@ -17,8 +18,8 @@
 struct work_model {
     int64_t flop_per_token, flop_per_seq, flop_per_context, flop_per_attention_x2;
     int64_t byte_per_step, byte_per_token, byte_per_context;
-    int64_t byte_per_expert;          /* one expert of every MoE layer; 0: dense */
-    int64_t experts, experts_per_tok; /* 0: dense */
+    int64_t byte_per_expert;                  /* one expert of every MoE layer; 0: dense */
+    int64_t experts, experts_per_tok;         /* 0: dense */
     int64_t energy_per_flop, energy_per_byte; /* ENERGY_PER_J units; 0: power not known */
     int64_t active_mw; /* above idle-with-context whenever a step runs, all boards of the replica */
     int64_t cap_mw;    /* TDP less idle-with-context, all boards; 0: no cap */
@@ -27,6 +28,7 @@ struct work_model {
 struct roofline_step;
 
 /* What the model and GPUs of `step` do, whatever the step time comes from. Rule "coefficient-range". */
-bool work_model_make(const struct roofline_step *step, struct work_model *work, struct diags *diags, struct position at);
+bool work_model_make(const struct roofline_step *step, struct work_model *work, struct diags *diags,
+                     struct position at);
 
 #endif

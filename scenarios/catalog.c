@@ -129,9 +129,9 @@ static bool dir_check(const char *dir, struct diags *diags) {
     if (dir == NULL) {
         return true;
     }
-    return diag_world(diags, (struct position){0}, "catalogue-file",
-                      "no catalogue in %s: it holds none of gpus.csv, llms.csv, vision.csv, api_prices.csv, regions.csv",
-                      dir);
+    return diag_world(
+        diags, (struct position){0}, "catalogue-file",
+        "no catalogue in %s: it holds none of gpus.csv, llms.csv, vision.csv, api_prices.csv, regions.csv", dir);
 }
 
 /* ---- header ---- */
@@ -223,10 +223,9 @@ static bool status_known(const char *status) {
 }
 
 /* Every row has a name, a source, a date and a known status. */
-static bool cell_check(const struct catalog_column *column, const char *text, struct diags *diags,
-                       struct position at) {
-    bool needed = strcmp(column->name, "name") == 0 || strcmp(column->name, "source") == 0 ||
-                  strcmp(column->name, "as_of") == 0;
+static bool cell_check(const struct catalog_column *column, const char *text, struct diags *diags, struct position at) {
+    bool needed =
+        strcmp(column->name, "name") == 0 || strcmp(column->name, "source") == 0 || strcmp(column->name, "as_of") == 0;
     if (needed && text[0] == '\0') {
         return diag_error(diags, at, "catalogue-row", "%s is blank; every row needs it", column->name);
     }

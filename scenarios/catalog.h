@@ -1,9 +1,9 @@
 /* catalog.h - the catalogues: GPUs, LLMs, vision models, API prices, regions; one sourced row each.
  *
  * Compiled in (base/embedded.h), or read from a folder that holds files of the same names; a file that the folder
- * lacks comes from the compiled-in ones. Read with libcsv into texts (for lists) and structs (for use). Mistakes are reported at file:line:column,
- * all at once. Names and aliases are compared without regard to case. Immutable once read; may be shared by threads.
- * The catalogue owns what diagnostics point into: free it after rendering them. */
+ * lacks comes from the compiled-in ones. Read with libcsv into texts (for lists) and structs (for use). Mistakes are
+ * reported at file:line:column, all at once. Names and aliases are compared without regard to case. Immutable once
+ * read; may be shared by threads. The catalogue owns what diagnostics point into: free it after rendering them. */
 #ifndef TOKENMILL_SCENARIOS_CATALOG_H
 #define TOKENMILL_SCENARIOS_CATALOG_H
 
@@ -68,8 +68,8 @@ enum catalog_kind {
 struct catalog_column {
     const char *name; /* of the column, the field and the inline key */
     enum catalog_kind kind;
-    size_t offset; /* in the table's struct */
-    double min, max; /* of numbers, inclusive */
+    size_t offset;    /* in the table's struct */
+    double min, max;  /* of numbers, inclusive */
     const char *unit; /* "" if none */
     const char *help;
 };
@@ -77,8 +77,8 @@ struct catalog_column {
 /* The columns that fill `struct gpu` (or llm, ...). `aliases` is not one of them. */
 const struct catalog_column *catalog_columns(enum catalog_table table, size_t *count);
 
-/* Sets one field of `row` from a terminated text, in range; a CATALOG_TEXT field borrows it. Blank: as the kind says. Rules
- * "value-type", "value-range". */
+/* Sets one field of `row` from a terminated text, in range; a CATALOG_TEXT field borrows it. Blank: as the kind
+ * says. Rules "value-type", "value-range". */
 bool catalog_set_field(void *row, const struct catalog_column *column, const char *text, struct diags *diags,
                        struct position at);
 
@@ -91,7 +91,8 @@ void catalog_free(struct catalog *catalog); /* accepts NULL */
  * "catalogue-csv", "catalogue-header", "catalogue-row", "catalogue-duplicate", "value-type", "value-range". */
 bool catalog_read(struct catalog *catalog, const char *dir, struct diags *diags);
 
-/* A row by name or alias (of an API price also PROVIDER/name); NULL and rule "unknown-gpu" (model, api, region), with a guess, if there is none. Borrowed. */
+/* A row by name or alias (of an API price also PROVIDER/name); NULL and rule "unknown-gpu" (model, api, region),
+ * with a guess, if there is none. Borrowed. */
 const struct gpu *catalog_gpu(const struct catalog *catalog, struct span name, struct diags *diags, struct position at);
 const struct llm *catalog_llm(const struct catalog *catalog, struct span name, struct diags *diags, struct position at);
 const struct api_price_row *catalog_api_price(const struct catalog *catalog, struct span name, struct diags *diags,

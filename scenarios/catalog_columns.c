@@ -6,9 +6,12 @@
 #include "scenarios/catalog.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
-#define TEXT(type, field, help) {#field, CATALOG_TEXT, offsetof(type, field), 0, 0, "", help}
-#define NUMBER(type, field, max, unit, help) {#field, CATALOG_NUMBER, offsetof(type, field), 0, max, unit, help}
-#define INTEGER(type, field, max, help) {#field, CATALOG_INTEGER, offsetof(type, field), 0, max, "", help}
+#define TEXT(type, field, help)                                                                                        \
+    { #field, CATALOG_TEXT, offsetof(type, field), 0, 0, "", help }
+#define NUMBER(type, field, max, unit, help)                                                                           \
+    { #field, CATALOG_NUMBER, offsetof(type, field), 0, max, unit, help }
+#define INTEGER(type, field, max, help)                                                                                \
+    { #field, CATALOG_INTEGER, offsetof(type, field), 0, max, "", help }
 #define SOURCED(type)                                                                                                  \
     TEXT(type, status, "datasheet, measured or estimate"), TEXT(type, source, "where the figures come from"),          \
         TEXT(type, as_of, "date of the figures")
@@ -143,7 +146,7 @@ static bool in_range(const struct catalog_column *column, double value, const ch
 
 static bool set_number(double *field, const struct catalog_column *column, const char *text, struct diags *diags,
                        struct position at) {
-    double value = NAN;
+    double value = (double)NAN;
     if (text[0] == '\0') {
         *field = value;
         return true;

@@ -6,7 +6,7 @@
 
 /* What grows while the parser runs; copied into the arena row by row. */
 struct builder {
-    struct arena *arena; // borrowed
+    struct arena *arena;    // borrowed
     struct csv_cell *cells; // owned
     size_t cell_count, cell_capacity;
     struct csv_row *rows; // owned

@@ -1,6 +1,8 @@
-/* csv_table.h - a small CSV file as a table of texts, each with its position. For catalogues; traces are streamed elsewhere.
+/* csv_table.h - a small CSV file as a table of texts, each with its position. For catalogues; traces are streamed
+ * elsewhere.
  *
- * RFC 4180 by libcsv: comma, double quotes, blanks around a field dropped, empty lines skipped. The first row names the columns. */
+ * RFC 4180 by libcsv: comma, double quotes, blanks around a field dropped, empty lines skipped. The first row names
+ * the columns. */
 #ifndef TOKENMILL_SCENARIOS_CSV_TABLE_H
 #define TOKENMILL_SCENARIOS_CSV_TABLE_H
 
@@ -29,7 +31,8 @@ struct csv_table {
 
 /* Reads `source->text` whole. Texts are copied into the arena. Rule "catalogue-csv" if a quote is misplaced or a row
  * has not as many fields as the header. */
-bool csv_table_read(struct csv_table *table, const struct diag_source *source, struct arena *arena, struct diags *diags);
+bool csv_table_read(struct csv_table *table, const struct diag_source *source, struct arena *arena,
+                    struct diags *diags);
 
 struct position csv_cell_position(const struct csv_table *table, const struct csv_cell *cell);
 

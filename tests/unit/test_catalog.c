@@ -144,8 +144,8 @@ static void scan_file(struct column_scan *scan, FILE *stream) {
 
 static void every_measured_gpu_and_model_has_a_row(void **state) {
     (void)state;
-    static const char *const files[] = {"serving.csv", "steps.csv",      "requests.csv",    "power.csv",
-                                        "collectives.csv", "ops_gemm.csv", "ops_moe.csv",     "ops_attention.csv",
+    static const char *const files[] = {"serving.csv",     "steps.csv",        "requests.csv", "power.csv",
+                                        "collectives.csv", "ops_gemm.csv",     "ops_moe.csv",  "ops_attention.csv",
                                         "ops_power.csv",   "ops_vidur_mlp.csv"};
     const char *shared = getenv("TOKENMILL_SHARED");
     if (shared == NULL || access(shared, R_OK) != 0) {

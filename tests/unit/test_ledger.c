@@ -121,7 +121,8 @@ static void residual_lowers_the_annuity(void **state) {
 /* 1,000 site kWh at 0.08; 10 kW peak at 15 USD/kW-month for half a month. */
 static void electricity_is_energy_and_peak_of_the_site(void **state) {
     (void)state;
-    struct bill bill = {.window_h = 365, .it_kwh = 800, .site_kwh = 1000, .it_peak_15min_kw = 8, .site_peak_15min_kw = 10};
+    struct bill bill = {
+        .window_h = 365, .it_kwh = 800, .site_kwh = 1000, .it_peak_15min_kw = 8, .site_peak_15min_kw = 10};
     struct cost_terms terms = {
         .deal = DEAL_OWNED, .life_year = 5, .electricity_usd_per_kwh = 0.08, .demand_usd_per_kw_month = 15};
     struct ledger ledger = ledger_of_pool(&bill, &terms);

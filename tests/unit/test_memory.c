@@ -66,9 +66,10 @@ static void what_is_left_is_kv_blocks(void **state) {
     assert_true(plan.kv_byte_per_gpu == 54004263168.0);
     assert_int_equal(plan.num_gpu_blocks, 25751);
     struct arena *arena = arena_new();
-    assert_string_equal(memory_plan_text(&request, &plan, arena),
-                        "80 GB x 0.9 = 72.0 GB per GPU - weights 16.1 - activations 1.2 - overhead 0.7 = 54.0 GB for KV: "
-                        "25751 blocks of 16 tokens (131072 B per token and GPU)");
+    assert_string_equal(
+        memory_plan_text(&request, &plan, arena),
+        "80 GB x 0.9 = 72.0 GB per GPU - weights 16.1 - activations 1.2 - overhead 0.7 = 54.0 GB for KV: "
+        "25751 blocks of 16 tokens (131072 B per token and GPU)");
     arena_free(arena);
     diags_free(diags);
 }
@@ -94,17 +95,18 @@ static void weights_without_room_for_kv_are_refused(void **state) {
     struct memory_plan plan;
     struct diags *diags = diags_new();
     assert_false(memory_plan_make(&request, &plan, diags, nowhere));
-    assert_string_equal(diags_first_message(diags),
-                        "Llama-3.1-70B in bf16 leaves no room for its KV cache on 2 x H100-SXM: 80 GB x 0.9 = 72.0 GB per GPU - "
-                        "weights 70.6 - activations 1.4 - overhead 1.2 = -1.1 GB; raise tensor_parallel or lower "
-                        "max_num_batched_tokens");
+    assert_string_equal(
+        diags_first_message(diags),
+        "Llama-3.1-70B in bf16 leaves no room for its KV cache on 2 x H100-SXM: 80 GB x 0.9 = 72.0 GB per GPU - "
+        "weights 70.6 - activations 1.4 - overhead 1.2 = -1.1 GB; raise tensor_parallel or lower "
+        "max_num_batched_tokens");
     diags_free(diags);
 }
 
 static void an_unknown_memory_is_an_error(void **state) {
     (void)state;
     struct llm llm = llama_8b();
-    struct gpu gpu = gpu_named("X", NAN);
+    struct gpu gpu = gpu_named("X", (double)NAN);
     struct memory_request request = request_for(&llm, &gpu, 1);
     struct memory_plan plan;
     struct diags *diags = diags_new();
@@ -119,9 +121,10 @@ static void heads_must_divide(void **state) {
     assert_true(tensor_parallel_check(&llm, 8, diags, nowhere));
     assert_true(tensor_parallel_check(&llm, 16, diags, nowhere));
     assert_false(tensor_parallel_check(&llm, 3, diags, nowhere));
-    assert_string_equal(diags_first_message(diags),
-                        "tensor_parallel = 3 does not cut Llama-3.1-70B evenly (64 heads, 8 KV heads, FFN width 28672); these "
-                        "do: 1, 2, 4, 8, 16, 32, 64");
+    assert_string_equal(
+        diags_first_message(diags),
+        "tensor_parallel = 3 does not cut Llama-3.1-70B evenly (64 heads, 8 KV heads, FFN width 28672); these "
+        "do: 1, 2, 4, 8, 16, 32, 64");
     assert_int_equal(kv_heads_per_rank(&llm, 4), 2);
     assert_int_equal(kv_heads_per_rank(&llm, 16), 1);
     diags_free(diags);
@@ -154,8 +157,8 @@ static void links_without_nvlink_are_slower(void **state) {
 static void node_billing_pays_for_whole_nodes(void **state) {
     (void)state;
     struct gpu gpu = gpu_named("H100-SXM", 80);
-    const struct node_spec by_node = {.billing = NODE_BILLING_NODE, .host_w = NAN};
-    const struct node_spec by_gpu = {.billing = NODE_BILLING_GPU, .host_w = NAN};
+    const struct node_spec by_node = {.billing = NODE_BILLING_NODE, .host_w = (double)NAN};
+    const struct node_spec by_gpu = {.billing = NODE_BILLING_GPU, .host_w = (double)NAN};
     struct placement placement;
     struct diags *diags = diags_new();
     assert_true(placement_make(&gpu, &by_node, 3, 4, &placement, diags, nowhere));
@@ -187,7 +190,7 @@ static void a_large_replica_takes_whole_nodes(void **state) {
     (void)state;
     struct gpu gpu = gpu_named("GB200", 186);
     gpu.gpus_per_node = 4;
-    const struct node_spec node = {.billing = NODE_BILLING_NODE, .host_w = NAN};
+    const struct node_spec node = {.billing = NODE_BILLING_NODE, .host_w = (double)NAN};
     struct placement placement;
     struct diags *diags = diags_new();
     assert_true(placement_make(&gpu, &node, 3, 8, &placement, diags, nowhere));
