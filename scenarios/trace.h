@@ -1,15 +1,17 @@
-/* trace.h - request traces from CSV files, streamed through libcsv: constant memory whatever the file's size, except under
- * the order policy `sort` (48 bytes a row). docs/traces.md is the user's page.
+/* trace.h - request traces from CSV files, streamed through libcsv: constant memory whatever the file's size, except
+ * under the order policy `sort` (48 bytes a row). docs/traces.md is the user's page.
  *
- * Every data row is read into exactly one of: emitted, or dropped for the first reason that applies, in this order: columns
- * (too few fields), filtered, status, bad_time, bad_tokens (missing, not an integer, negative, above 1e9), zero_input, zero_output,
- * out_of_order, after_end. Blank lines are no rows. So read = emitted + dropped, always.
+ * Every data row is read into exactly one of: emitted, or dropped for the first reason that applies, in this order:
+ * columns (too few fields), filtered, status, bad_time, bad_tokens (missing, not an integer, negative, above 1e9),
+ * zero_input, zero_output, bad_time again (before the origin, or beyond the clock's nine years), out_of_order,
+ * after_end. Blank lines are no rows. So read = emitted + dropped, always.
  *
- * Time is read exactly (attoseconds) and put on the key grid (32 ps, to nearest). t = 0 is the trace's own zero or its first emitted row
- * (`origin`). With `rate_scale` s all times are divided by s. Rows of equal time keep the file's order.
+ * Time is read exactly (attoseconds) and put on the key grid (32 ps, to nearest). t = 0 is the trace's own zero or
+ * its first emitted row (`origin`). With `rate_scale` s all times are divided by s. Rows of equal time keep the
+ * file's order.
  *
- * A spec is immutable once filled and may be shared by threads; each source opens the file for itself. Diagnostics point into the
- * spec (`name`), so it must outlive them. */
+ * A spec is immutable once filled and may be shared by threads; each source opens the file for itself. Diagnostics
+ * point into the spec (`source`), so it must outlive them. */
 #ifndef TOKENMILL_SCENARIOS_TRACE_H
 #define TOKENMILL_SCENARIOS_TRACE_H
 
@@ -66,23 +68,20 @@ const char *trace_role_name(enum trace_role role);
 enum { TRACE_COLUMN_MAX = 1024, TRACE_ROW_BYTE_MAX = 1 << 20 };
 
 struct trace_spec {
-    const char *path;   /* to open; borrowed, like all texts here */
-    const char *name;   /* as the user wrote it */
-    struct position at; /* where the scenario names it */
+    const char *path;          /* to open; borrowed, like all texts here */
+    struct diag_source source; /* its name as the user wrote it; no text */
+    struct position at;        /* where the scenario names it */
     enum trace_format format;
-    struct trace_column
-        columns[TRACE_ROLE_COUNT]; /* TRACE_COLUMNS; a filter's column in any format ("class" if normalised) */
-    bool header;                   /* the first row is a header although all columns are positions */
-    enum time_kind
-        time;       /* TIME_AUTO: azure-llm-2023 timestamps, normalised seconds, columns guessed from the first row */
-    char delimiter; /* 0: found in the first line, among , ; tab */
+    struct trace_column columns[TRACE_ROLE_COUNT]; /* of TRACE_COLUMNS; the filter in any format (normalised: class) */
+    bool header;                                   /* the first row is a header although all columns are positions */
+    enum time_kind time; /* TIME_AUTO: azure-llm-2023 timestamps, normalised seconds, columns by time_kind_guess */
+    char delimiter;      /* 0: found in the first line, among , ; tab */
     bool decimal_comma;
     enum trace_order order;
     enum trace_origin origin;
-    const char *filter_value; /* rows whose filter column equals it are taken (case-sensitive); NULL: all */
-    const char *const *
-        status_ok; /* statuses taken (case-insensitive); NULL: empty, ok, success, succeeded, successful, complete, completed,
-                                     finished, done, stop, length, 200 and true */
+    const char *filter_value;     /* rows whose filter column equals it are taken (case-sensitive); NULL: all */
+    const char *const *status_ok; /* statuses taken (case-insensitive); NULL: empty, ok, success, succeeded, successful,
+                                     complete, completed, finished, done, stop, length, 200 and true */
     size_t status_ok_count;
     bool draw_input, draw_output; /* lengths come from the workload's distribution: the column is not read */
     double rate_scale;            /* > 0: times are divided by it */
@@ -92,8 +91,8 @@ struct trace_spec {
 /* Azure format, order `error`, everything found out, rate_scale 1. */
 void trace_spec_init(struct trace_spec *spec);
 
-/* Opens the file and finds delimiter, columns and kind of time; reads a few KB. Rules: trace-open (world), trace-empty,
- * trace-encoding, trace-column, trace-time. */
+/* Opens the file and finds delimiter, columns and kind of time; reads at most 256 KB. Rules: trace-open and
+ * trace-read (world), trace-empty, trace-encoding, trace-csv, trace-column, trace-time. */
 bool trace_check(const struct trace_spec *spec, struct diags *diags);
 
 struct trace_stats {
@@ -110,8 +109,8 @@ struct trace_stats {
     char delimiter;      /* as found */
 };
 
-/* Reads the whole file once, so that a run cannot die of it later. Rules beside trace_check's: trace-csv (malformed quoting), trace-row,
- * trace-order, trace-read (world), trace-no-rows (nothing was emitted). */
+/* Reads the whole file once, so that a run cannot die of it later. Rules beside trace_check's: trace-row (over 1
+ * MiB), trace-order, trace-no-rows (nothing was emitted). */
 bool trace_scan(const struct trace_spec *spec, struct trace_stats *stats, struct diags *diags);
 
 /* How to make the sources of `spec`, which is borrowed; `stats` of its scan gives the mean rate and is not kept. */
