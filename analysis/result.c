@@ -6,7 +6,6 @@
 #include "analysis/result_parts.h"
 #include "base/check.h"
 #include "base/histogram.h"
-#include "base/text.h"
 #include "sim/clock.h"
 
 static const enum latency_metric SLOT_METRICS[] = {LATENCY_TTFT, LATENCY_TPOT, LATENCY_E2E, LATENCY_QUEUE};
