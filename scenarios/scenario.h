@@ -65,7 +65,8 @@ const struct sweep_axis *scenario_axis(const struct scenario *scenario, size_t a
 /* Product of the axes' counts; 1 without a sweep. Points are numbered row by row, the last axis fastest. */
 size_t scenario_point_count(const struct scenario *scenario);
 
-/* A point, ready to run; never fails for a scenario that was read. Free with resolved_point_free. */
+/* A point, ready to run; never fails for a scenario that was read. It borrows from the scenario, which must outlive it. Free with
+ * resolved_point_free. */
 struct resolved_point *scenario_resolve(const struct scenario *scenario, size_t point);
 void resolved_point_free(struct resolved_point *point); /* accepts NULL */
 

@@ -1,0 +1,94 @@
+/* resolve.h - one point's tree, made into what the engine and the ledger take; inner header of scenarios/.
+ *
+ * A resolver walks the tree once. A part whose values are not usable (schema_check has said why) is skipped, everything else
+ * is checked, so that all mistakes come out at once. */
+#ifndef TOKENMILL_SCENARIOS_RESOLVE_H
+#define TOKENMILL_SCENARIOS_RESOLVE_H
+
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/diag.h"
+#include "base/int128.h"
+#include "models/step_model.h"
+#include "scenarios/catalog.h"
+#include "scenarios/presets.h"
+#include "scenarios/resolved.h"
+#include "scenarios/schema.h"
+#include "scenarios/trace.h"
+
+/* Traces that were scanned while the scenario was read, by what of the scenario they depend on. Grows while the scenario is read;
+ * looked at only afterwards, so that threads may share it. */
+struct trace_cache_entry {
+    const char *key;
+    bool is_ok;
+    struct trace_stats stats; /* at rate_scale 1 */
+};
+
+struct trace_cache {
+    struct arena *arena; /* borrowed */
+    struct trace_cache_entry *entries; // owned
+    size_t count;
+};
+
+/* What all points share. */
+struct resolve_context {
+    const struct catalog *catalog;
+    const struct presets *presets;
+    struct trace_cache *traces;
+    bool has_seed; /* of the command line */
+    uint64_t seed;
+};
+
+/* Delays of a pool that its workloads carry. */
+struct pool_delays {
+    i128 base, per_input_token, quantum;
+};
+
+struct resolver {
+    const struct resolve_context *context;
+    struct arena *arena;
+    struct diags *diags;
+    struct view root;
+    bool all_usable; /* the whole tree has passed schema_check */
+    struct resolved_point *point;
+    struct pool_config *pools;         /* point->sim.pools */
+    struct workload_config *workloads; /* point->sim.workloads */
+    struct pool_delays *delays;        /* by pool */
+    const char **trace_keys;           /* by workload; NULL: no trace */
+    struct step_model **step_models;   /* by pool; NULL: none was made */
+    size_t assumption_room;
+};
+
+/* The point of `tree`, which lives in `arena`; takes the arena over. `is_checked`: the tree has passed schema_check without any
+ * error. NULL with diagnostics; `diags` then keeps the arena, since they may point into it. */
+struct resolved_point *resolve_tree(const struct resolve_context *context, struct arena *arena, const struct node *tree,
+                                    bool is_checked, struct diags *diags);
+
+/* Adds to point->assumptions. */
+void resolver_assume(struct resolver *resolver, const char *path, const char *text);
+
+/* Have the values of this part passed schema_check? */
+bool resolver_usable(struct resolver *resolver, const struct view *view);
+
+/* The parts. Each fills its place in the point, or adds diagnostics. */
+bool resolve_pool(struct resolver *resolver, const struct view *view, size_t index);
+bool resolve_workload(struct resolver *resolver, const struct view *view, size_t index);
+bool resolve_lengths(struct resolver *resolver, const struct view *workload, const char *key, bool has_trace,
+                     struct length_spec *spec);
+bool resolve_arrivals(struct resolver *resolver, const struct view *workload, size_t index);
+bool resolve_pool_cost(struct resolver *resolver, const struct view *pool, const struct gpu *gpu, size_t index);
+bool resolve_fleet_cost(struct resolver *resolver);
+
+/* The cost block of a pool: its own laid on the top one. */
+struct view resolve_cost_view(struct resolver *resolver, const struct view *pool);
+
+/* Whole units of a time in seconds. */
+static inline i128 units_of_s(double seconds) {
+    return (i128)nearbyint(seconds * UNIT_PER_S);
+}
+
+#endif

@@ -1,0 +1,375 @@
+/* A pool: GPU, model, what fits, what a step takes, the scheduler, the nodes. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/quantity.h"
+#include "models/memory.h"
+#include "models/placement.h"
+#include "models/roofline.h"
+#include "models/work.h"
+#include "scenarios/resolve.h"
+
+/* What a pool is built from while it is resolved. */
+struct pool_parts {
+    const struct view *view;
+    struct view step;
+    bool is_linear;
+    const struct gpu *gpu; /* NULL: none named */
+    const struct llm *llm; /* NULL: none named */
+    enum precision precision, kv_precision;
+    int64_t tensor_parallel;
+    struct node_spec node;
+    struct roofline_step roofline; /* if gpu and llm are there */
+    bool has_shape;                /* gpu and llm are there and go together */
+    struct step_model **step_model; /* where the pool's goes */
+};
+
+/* An inline definition's value may carry the unit of its column (80GB): then the plain number. */
+static const char *column_text(struct arena *arena, const struct catalog_column *column, const char *text) {
+    double value;
+    bool has_unit = strcmp(column->unit, "GB") == 0 || strcmp(column->unit, "W") == 0 || strcmp(column->unit, "USD") == 0;
+    if (column->kind != CATALOG_NUMBER || !has_unit ||
+        quantity_parse(span_of(text), column->unit, &value) != QUANTITY_OK) {
+        return text;
+    }
+    char number[40];
+    return arena_text(arena, number, text_from_double(value, number, sizeof(number)));
+}
+
+/* Fills `row` from an inline definition. */
+static bool inline_row(struct resolver *resolver, const struct node *map, enum catalog_table table, void *row) {
+    size_t count;
+    const struct catalog_column *columns = catalog_columns(table, &count);
+    bool is_ok = true;
+    for (size_t i = 0; i < count; i++) {
+        const struct node_entry *entry = node_find(map, columns[i].name);
+        if (entry != NULL && entry->value->kind == NODE_SCALAR) {
+            const char *text = column_text(resolver->arena, &columns[i], entry->value->text);
+            is_ok = catalog_set_field(row, &columns[i], text, resolver->diags, entry->value->at) && is_ok;
+        }
+    }
+    return is_ok;
+}
+
+static bool find_gpu(struct resolver *resolver, struct pool_parts *parts) {
+    const struct node *node = view_node(parts->view, "gpu");
+    if (node == NULL) {
+        return parts->is_linear || diag_error(resolver->diags, parts->view->at, "missing-key",
+                                              "%s needs 'gpu' (or step_time: {model: linear, ...})", parts->view->path);
+    }
+    struct gpu *gpu = arena_alloc(resolver->arena, 1, sizeof(struct gpu));
+    if (node->kind == NODE_SCALAR) {
+        const struct gpu *row = catalog_gpu(resolver->context->catalog, span_of(node->text), resolver->diags, node->at);
+        if (row == NULL) {
+            return false;
+        }
+        *gpu = *row;
+    } else {
+        *gpu = gpu_unknown();
+        gpu->name = "custom";
+        if (!inline_row(resolver, node, CATALOG_GPUS, gpu)) {
+            return false;
+        }
+    }
+    struct view top = view_block(resolver->arena, &resolver->root, "power");
+    struct view own = view_block(resolver->arena, parts->view, "power");
+    const struct view *both[] = {&top, &own};
+    for (size_t i = 0; i < 2; i++) {
+        gpu->idle_w = view_has(both[i], "idle_w") ? view_number(both[i], "idle_w") : gpu->idle_w;
+        gpu->idle_ctx_add_w =
+            view_has(both[i], "idle_ctx_add_w") ? view_number(both[i], "idle_ctx_add_w") : gpu->idle_ctx_add_w;
+        gpu->tdp_w = view_has(both[i], "tdp_w") ? view_number(both[i], "tdp_w") : gpu->tdp_w;
+    }
+    parts->gpu = gpu;
+    return true;
+}
+
+static bool find_model(struct resolver *resolver, struct pool_parts *parts) {
+    const struct node *node = view_node(parts->view, "model");
+    if (node == NULL) {
+        return parts->is_linear || diag_error(resolver->diags, parts->view->at, "missing-key",
+                                              "%s needs 'model' (or step_time: {model: linear, ...})", parts->view->path);
+    }
+    if (node->kind == NODE_SCALAR) {
+        parts->llm = catalog_llm(resolver->context->catalog, span_of(node->text), resolver->diags, node->at);
+        return parts->llm != NULL;
+    }
+    struct llm *llm = arena_alloc(resolver->arena, 1, sizeof(struct llm));
+    *llm = llm_unknown();
+    llm->name = "custom";
+    if (!inline_row(resolver, node, CATALOG_LLMS, llm)) {
+        return false;
+    }
+    parts->llm = llm;
+    return true;
+}
+
+static void find_precisions(struct pool_parts *parts) {
+    parts->precision = parts->llm == NULL ? PRECISION_BF16 : parts->llm->default_precision;
+    if (view_has(parts->view, "precision")) {
+        CHECK(precision_from_text(span_of(view_text(parts->view, "precision")), &parts->precision));
+    }
+    CHECK(precision_from_text(span_of(view_text(parts->view, "kv_precision")), &parts->kv_precision));
+}
+
+static void find_node(struct resolver *resolver, struct pool_parts *parts) {
+    struct view node = view_block(resolver->arena, parts->view, "node");
+    struct view cost = resolve_cost_view(resolver, parts->view);
+    bool is_owned = view_is(&cost, "deal", "owned");
+    bool by_node = view_has(&node, "billing") ? view_is(&node, "billing", "node") : is_owned;
+    parts->node = (struct node_spec){.gpus = view_integer(&node, "gpus"),
+                                     .billing = by_node ? NODE_BILLING_NODE : NODE_BILLING_GPU,
+                                     .host_w = view_number(&node, "host_w")};
+    if (parts->gpu != NULL && !view_has(&node, "host_w")) {
+        resolver_assume(resolver, view_path(resolver->arena, parts->view, "node.host_w"),
+                        "150 W per GPU slot for CPUs, fans and network cards (EcoLogits: 1.2 kW per 8 GPUs)");
+    }
+}
+
+static void override(const struct view *view, const char *key, double *value) {
+    if (view_has(view, key)) {
+        *value = view_number(view, key);
+    }
+}
+
+static void override_step(struct resolver *resolver, struct pool_parts *parts) {
+    struct view efficiency = view_block(resolver->arena, &parts->step, "efficiency");
+    struct view overhead = view_block(resolver->arena, &parts->step, "overhead");
+    struct roofline_step *step = &parts->roofline;
+    step->quantum_s = view_number(&parts->step, "quantum");
+    override(&efficiency, "memory", &step->efficiency.memory_ratio);
+    override(&efficiency, "compute", &step->efficiency.compute_ratio);
+    override(&efficiency, "kv_read", &step->efficiency.kv_read_ratio);
+    override(&efficiency, "attention", &step->efficiency.attention_ratio);
+    override(&overhead, "per_step", &step->overhead.per_step_s);
+    override(&overhead, "per_layer", &step->overhead.per_layer_s);
+    override(&overhead, "per_seq", &step->overhead.per_seq_s);
+    override(&overhead, "per_prefill_step", &step->overhead.per_prefill_step_s);
+}
+
+/* GPU and model together: does the GPU have what the model needs, does the model divide? */
+static bool make_shape(struct resolver *resolver, struct pool_parts *parts) {
+    if (parts->gpu == NULL || parts->llm == NULL) {
+        return true;
+    }
+    if (!llm_check(parts->llm, resolver->diags, view_at(parts->view, "model")) ||
+        !tensor_parallel_check(parts->llm, parts->tensor_parallel, resolver->diags,
+                               view_at(parts->view, "tensor_parallel"))) {
+        return false;
+    }
+    parts->roofline = roofline_step_default(parts->llm, parts->gpu, parts->precision, parts->kv_precision,
+                                            parts->tensor_parallel, parts->node.gpus);
+    override_step(resolver, parts);
+    if (!roofline_step_check(&parts->roofline, resolver->diags, view_at(parts->view, "gpu"))) {
+        return false;
+    }
+    parts->has_shape = true;
+    return true;
+}
+
+static void fill_linear(const struct view *step, struct linear_step *linear) {
+    linear->c0_s = view_number(step, "c0");
+    linear->c1_s = view_number(step, "c1");
+    linear->c2_s = view_number(step, "c2");
+    linear->c3_s = view_number(step, "c3");
+    linear->c4_s = view_number(step, "c4");
+    linear->quantum_s = view_number(step, "quantum");
+}
+
+static bool make_step_model(struct resolver *resolver, struct pool_parts *parts) {
+    struct work_model work;
+    const struct work_model *known_work = NULL;
+    struct position at = parts->step.at;
+    if (parts->has_shape) {
+        if (!work_model_make(&parts->roofline, &work, resolver->diags, at)) {
+            return false;
+        }
+        known_work = &work;
+    }
+    if (parts->is_linear) {
+        struct linear_step linear;
+        fill_linear(&parts->step, &linear);
+        *parts->step_model = step_model_new_linear(&linear, known_work, resolver->diags, at);
+    } else {
+        *parts->step_model = step_model_new_roofline(&parts->roofline, known_work, resolver->diags, at);
+    }
+    return *parts->step_model != NULL;
+}
+
+static void fill_batching(struct resolver *resolver, const struct view *pool, struct batching_config *batching) {
+    struct view view = view_block(resolver->arena, pool, "batching");
+    const struct field *policies = block_field(view.block, span_of("policy"));
+    batching->policy = (enum batching_policy)words_find(policies->words, span_of(view_text(&view, "policy")));
+    bool is_single = batching->policy == BATCHING_REQUEST_LEVEL;
+    batching->max_num_seqs = is_single ? 1 : view_integer(&view, "max_num_seqs");
+    batching->max_num_batched_tokens = view_integer(&view, "max_num_batched_tokens");
+    batching->chunk = view_integer(&view, "chunk");
+    batching->kv_admission = view_is(&view, "kv_admission", "prompt") ? KV_ADMISSION_PROMPT : KV_ADMISSION_CHUNK;
+    batching->watermark_blocks = view_integer(&view, "watermark_blocks");
+    batching->on_preempt = view_is(&view, "on_preempt", "restart") ? ON_PREEMPT_RESTART : ON_PREEMPT_RECOMPUTE;
+    batching->max_wait = units_of_s(view_number(&view, "max_wait"));
+    batching->deliver = view_is(&view, "deliver", "batch") ? DELIVER_BATCH : DELIVER_TOKEN;
+}
+
+static bool check_batching(struct resolver *resolver, const struct view *pool, const struct batching_config *batching) {
+    struct view view = view_block(resolver->arena, pool, "batching");
+    if (batching->max_num_batched_tokens >= batching->max_num_seqs) {
+        return true;
+    }
+    const char *key = view_has(&view, "max_num_seqs") ? "max_num_seqs" : "max_num_batched_tokens";
+    return diag_error(resolver->diags, view_at(&view, key), "token-budget",
+                      "%s: max_num_batched_tokens = %lld is below max_num_seqs = %lld; a full batch could not take a step",
+                      view.path, (long long)batching->max_num_batched_tokens, (long long)batching->max_num_seqs);
+}
+
+static void fill_memory_request(const struct pool_parts *parts, const struct pool_config *config,
+                                struct memory_request *request) {
+    *request = (struct memory_request){.llm = parts->llm,
+                                       .gpu = parts->gpu,
+                                       .precision = parts->precision,
+                                       .kv_precision = parts->kv_precision,
+                                       .tensor_parallel = parts->tensor_parallel,
+                                       .gpu_memory_utilization = view_number(parts->view, "gpu_memory_utilization"),
+                                       .block_size = config->block_size,
+                                       .max_num_batched_tokens = config->batching.max_num_batched_tokens,
+                                       .max_num_seqs = config->batching.max_num_seqs};
+}
+
+/* How many KV blocks a replica has, and why. */
+static bool fill_memory(struct resolver *resolver, const struct pool_parts *parts, struct pool_config *config,
+                        struct pool_facts *facts) {
+    bool is_given = view_has(parts->view, "num_gpu_blocks");
+    config->num_gpu_blocks = is_given ? view_integer(parts->view, "num_gpu_blocks") : KV_BLOCKS_UNLIMITED;
+    facts->memory_arithmetic = is_given ? "num_gpu_blocks is given" : "no GPU or model named: KV cache without limit";
+    facts->weight_byte = (double)NAN;
+    facts->kv_byte_per_tok = (double)NAN;
+    if (!parts->has_shape) {
+        return true;
+    }
+    struct memory_request request;
+    struct memory_plan plan;
+    fill_memory_request(parts, config, &request);
+    struct position at = view_at(parts->view, "gpu");
+    if (!memory_plan_make(&request, &plan, resolver->diags, at)) {
+        return false;
+    }
+    facts->weight_byte = plan.weight_byte;
+    facts->kv_byte_per_tok = plan.kv_byte_per_tok;
+    if (!is_given) {
+        config->num_gpu_blocks = plan.num_gpu_blocks;
+        facts->memory_arithmetic = memory_plan_text(&request, &plan, resolver->arena);
+    }
+    return true;
+}
+
+static bool fill_max_model_len(struct resolver *resolver, const struct pool_parts *parts, struct pool_config *config) {
+    const int64_t no_limit = (int64_t)1 << 40;
+    int64_t own = parts->llm == NULL || parts->llm->context_max == 0 ? no_limit : parts->llm->context_max;
+    config->max_model_len = view_has(parts->view, "max_model_len") ? view_integer(parts->view, "max_model_len") : own;
+    return config->max_model_len <= own ||
+           diag_error(resolver->diags, view_at(parts->view, "max_model_len"), "max-model-len",
+                      "%s.max_model_len = %lld is above the %lld tokens that %s can take", parts->view->path,
+                      (long long)config->max_model_len, (long long)own, parts->llm->name);
+}
+
+static void fill_delays(struct resolver *resolver, const struct pool_parts *parts, struct pool_config *config,
+                        size_t index) {
+    struct view delay = view_block(resolver->arena, &parts->step, "arrival_delay");
+    struct pool_delays *delays = &resolver->delays[index];
+    delays->base = units_of_s(view_number(&delay, "base"));
+    delays->per_input_token = units_of_s(view_number(&delay, "per_input_token"));
+    delays->quantum = units_of_s(view_number(&parts->step, "quantum"));
+    config->token_delay = units_of_s(view_number(&parts->step, "token_delay"));
+    config->finish_delay = units_of_s(view_number(&parts->step, "finish_delay"));
+}
+
+static void fill_power(struct resolver *resolver, const struct pool_parts *parts, struct pool_facts *facts) {
+    const struct gpu *gpu = parts->gpu;
+    facts->power_known = parts->has_shape && !isnan(gpu->tdp_w);
+    if (!facts->power_known) {
+        return;
+    }
+    bool idle_assumed = false, context_assumed = false;
+    facts->idle_w = gpu_idle_w(gpu, &idle_assumed);
+    facts->idle_context_w = gpu_idle_context_w(gpu, &context_assumed);
+    facts->tdp_w = gpu->tdp_w;
+    if (idle_assumed || context_assumed) {
+        resolver_assume(resolver, view_path(resolver->arena, parts->view, "power"),
+                        arena_format(resolver->arena,
+                                     "%s draws %.0f W idle, %.0f W with a model loaded (shares of TDP; its row is blank)",
+                                     gpu->name, facts->idle_w, facts->idle_context_w));
+    }
+}
+
+static bool fill_placement(struct resolver *resolver, const struct pool_parts *parts, const struct pool_config *config,
+                           struct pool_facts *facts) {
+    struct gpu unknown = gpu_unknown();
+    struct placement placement;
+    if (!placement_make(parts->gpu == NULL ? &unknown : parts->gpu, &parts->node, config->replicas,
+                        config->gpus_per_replica, &placement, resolver->diags, view_at(parts->view, "tensor_parallel"))) {
+        return false;
+    }
+    facts->gpus_placed = placement.gpus_placed;
+    facts->gpus_paid = placement.gpus_paid;
+    facts->nodes = placement.nodes;
+    facts->host_w = placement.host_w;
+    facts->node_billing = parts->node.billing == NODE_BILLING_NODE;
+    return true;
+}
+
+static void fill_facts(struct resolver *resolver, const struct pool_parts *parts, const struct pool_config *config,
+                       struct pool_facts *facts) {
+    facts->gpu = parts->gpu == NULL ? "" : parts->gpu->name;
+    facts->model = parts->llm == NULL ? "" : parts->llm->name;
+    facts->precision = parts->llm == NULL ? "" : precision_name(parts->precision);
+    facts->step_time = parts->is_linear ? "linear" : "roofline";
+    bool is_given = parts->is_linear || view_has(&parts->step, "efficiency") || view_has(&parts->step, "overhead");
+    facts->step_time_status = is_given ? "given" : "datasheet";
+    facts->replicas = config->replicas;
+    facts->tensor_parallel = parts->tensor_parallel;
+    if (parts->has_shape) {
+        double ranks = (double)parts->tensor_parallel;
+        facts->peak_flop_per_s = ranks * gpu_peak_flop_per_s(parts->gpu, precision_compute(parts->precision));
+        facts->peak_byte_per_s = ranks * gpu_peak_byte_per_s(parts->gpu);
+    }
+    const char *approximation = parts->llm == NULL ? NULL : llm_approximation(parts->llm);
+    if (approximation != NULL) {
+        resolver_assume(resolver, view_path(resolver->arena, parts->view, "model"), approximation);
+    }
+    if (!is_given) {
+        resolver_assume(resolver, view_path(resolver->arena, parts->view, "step_time"),
+                        "roofline from the datasheet with first values of efficiency and overhead; not calibrated for "
+                        "this GPU, model and engine");
+    }
+    fill_power(resolver, parts, facts);
+}
+
+bool resolve_pool(struct resolver *resolver, const struct view *view, size_t index) {
+    struct pool_config *config = &resolver->pools[index];
+    struct pool_facts *facts = &resolver->point->pools[index];
+    struct pool_parts parts = {.view = view, .step_model = &resolver->step_models[index]};
+    parts.step = view_block(resolver->arena, view, "step_time");
+    parts.is_linear = view_is(&parts.step, "model", "linear");
+    parts.tensor_parallel = view_integer(view, "tensor_parallel");
+    bool has_gpu = find_gpu(resolver, &parts);
+    if (!find_model(resolver, &parts) || !has_gpu) {
+        return false;
+    }
+    find_precisions(&parts);
+    find_node(resolver, &parts);
+    config->replicas = view_integer(view, "replicas");
+    config->gpus_per_replica = parts.tensor_parallel;
+    config->block_size = view_integer(view, "block_size");
+    fill_batching(resolver, view, &config->batching);
+    fill_delays(resolver, &parts, config, index);
+    bool is_ok = check_batching(resolver, view, &config->batching);
+    is_ok = make_shape(resolver, &parts) && fill_memory(resolver, &parts, config, facts) &&
+            make_step_model(resolver, &parts) && is_ok;
+    is_ok = fill_max_model_len(resolver, &parts, config) && is_ok;
+    is_ok = fill_placement(resolver, &parts, config, facts) && is_ok;
+    config->step_model = *parts.step_model;
+    fill_facts(resolver, &parts, config, facts);
+    return resolve_pool_cost(resolver, view, parts.gpu, index) && is_ok;
+}

@@ -1,0 +1,243 @@
+#include "scenarios/scenario.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "scenarios/layers.h"
+#include "scenarios/resolve.h"
+#include "scenarios/schema.h"
+#include "scenarios/sweep.h"
+
+struct scenario {
+    struct arena *arena; // owned
+    const char *path;
+    const struct diag_source *source;
+    const struct node *root; /* merged, canonical, without the sweep */
+    struct sweep sweep;
+    struct catalog *catalog; // owned
+    struct presets *presets; // owned
+    struct trace_cache traces;
+    struct resolve_context context;
+    char *resolved_text; // owned
+};
+
+void scenario_free(struct scenario *scenario) {
+    if (scenario == NULL) {
+        return;
+    }
+    free(scenario->traces.entries);
+    free(scenario->resolved_text);
+    presets_free(scenario->presets);
+    catalog_free(scenario->catalog);
+    arena_free(scenario->arena);
+    free(scenario);
+}
+
+static void release_scenario(void *scenario) {
+    scenario_free(scenario);
+}
+
+/* --- checks over the whole sweep --- */
+
+static bool ends_with(const char *text, const char *end) {
+    size_t size = strlen(text), end_size = strlen(end);
+    return size >= end_size && strcmp(text + size - end_size, end) == 0;
+}
+
+static bool is_price_path(const char *path) {
+    return ends_with(path, ".gpu_usd_per_hour") || ends_with(path, ".gpu_price_usd") ||
+           ends_with(path, ".system_usd_per_gpu") || strstr(path, "gpu_usd_per_hour.") != NULL;
+}
+
+static bool axis_moves_price(const struct sweep_axis *axis) {
+    for (size_t i = 0; i < axis->coordinate_count; i++) {
+        if (is_price_path(axis->coordinates[i].path)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The scalar price among the keys of a cost block; NULL: none. */
+static const struct node_entry *scalar_price(const struct node *cost) {
+    static const char *const keys[] = {"gpu_usd_per_hour", "gpu_price_usd", "system_usd_per_gpu"};
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        const struct node_entry *entry = node_find(cost, keys[i]);
+        if (entry != NULL && entry->value->kind == NODE_SCALAR && strcmp(entry->value->text, "catalogue") != 0) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+static const struct node_entry *pool_price(const struct node *root, const char *path) {
+    const struct node_entry *top = node_find(root, "cost");
+    const struct node_entry *fleet = node_find(root, "fleet");
+    const struct node_entry *price = top == NULL ? NULL : scalar_price(top->value);
+    for (size_t i = 0; fleet != NULL && fleet->value->kind == NODE_LIST && i < fleet->value->count; i++) {
+        const struct node *pool = fleet->value->items[i];
+        const struct node_entry *name = node_find(pool, "name");
+        const struct node_entry *cost = node_find(pool, "cost");
+        size_t size = name == NULL ? 0 : strlen(name->value->text);
+        bool is_meant = strncmp(path, "fleet.*.", 8) == 0 ||
+                        (name != NULL && strncmp(path + 6, name->value->text, size) == 0 && path[6 + size] == '.');
+        if (is_meant && cost != NULL && scalar_price(cost->value) != NULL) {
+            price = scalar_price(cost->value);
+        }
+    }
+    return price;
+}
+
+/* Sweeping the GPU under one price would compare nothing. */
+static bool check_gpu_prices(const struct scenario *scenario, struct diags *diags) {
+    bool is_ok = true;
+    for (size_t a = 0; a < scenario->sweep.axis_count; a++) {
+        const struct sweep_axis *axis = &scenario->sweep.axes[a];
+        for (size_t i = 0; i < axis->coordinate_count; i++) {
+            const char *path = axis->coordinates[i].path;
+            bool is_gpu = strncmp(path, "fleet.", 6) == 0 && ends_with(path, ".gpu");
+            const struct node_entry *price = is_gpu ? pool_price(scenario->root, path) : NULL;
+            if (price != NULL && axis->count > 1 && !axis_moves_price(axis)) {
+                is_ok = diag_error(diags, price->value->at, "gpu-sweep-price",
+                                   "the sweep of %s has one price, %s = %s, for all GPUs; write `catalogue`, a map by "
+                                   "GPU, or zip the price with the GPU",
+                                   path, price->key, price->value->text);
+            }
+        }
+    }
+    return is_ok;
+}
+
+enum { ERRORS_ENOUGH = 100, BAD_POINTS_ENOUGH = 200 };
+
+/* A point, checked all the way; NULL with diagnostics. */
+static struct resolved_point *point_make(const struct scenario *scenario, size_t point, bool is_checked,
+                                         struct diags *diags) {
+    struct arena *arena = arena_new();
+    const struct node *tree = sweep_point_tree(arena, &scenario->sweep, scenario->root, point, diags);
+    if (tree == NULL) {
+        arena_free(arena);
+        return NULL;
+    }
+    bool is_ok = is_checked || schema_check(arena, tree, diags);
+    return resolve_tree(&scenario->context, arena, tree, is_ok, diags);
+}
+
+/* Every mistake once, whatever number of points has it. */
+static bool check_points(const struct scenario *scenario, struct diags *diags) {
+    size_t bad = 0;
+    for (size_t i = 0; i < scenario->sweep.point_count; i++) {
+        struct diags *own = diags_new();
+        struct resolved_point *point = point_make(scenario, i, false, own);
+        bad += point == NULL;
+        resolved_point_free(point);
+        diags_append_new(diags, own);
+        diags_free(own);
+        if (diags_error_count(diags) >= ERRORS_ENOUGH || bad >= BAD_POINTS_ENOUGH) {
+            break;
+        }
+    }
+    return bad == 0;
+}
+
+/* --- reading --- */
+
+static bool read_catalogues(struct scenario *scenario, const char *dir, struct diags *diags) {
+    scenario->catalog = catalog_new();
+    if (!catalog_read(scenario->catalog, dir, diags)) {
+        return false;
+    }
+    scenario->presets = presets_new(dir, diags);
+    return scenario->presets != NULL;
+}
+
+static bool read_all(struct scenario *scenario, const struct scenario_options *options, struct diags *diags) {
+    size_t errors_before = diags_error_count(diags);
+    const struct node *whole = layers_read(scenario->arena, scenario->path, options->sets, options->set_count,
+                                           &scenario->source, diags);
+    if (whole == NULL || !read_catalogues(scenario, options->catalog_dir, diags)) {
+        return false;
+    }
+    const struct node_entry *sweep = node_find(whole, "sweep");
+    scenario->root = node_without(scenario->arena, whole, "sweep");
+    scenario->context = (struct resolve_context){.catalog = scenario->catalog,
+                                                 .presets = scenario->presets,
+                                                 .traces = &scenario->traces,
+                                                 .has_seed = options->has_seed,
+                                                 .seed = options->seed};
+    bool has_sweep = sweep_read(scenario->arena, sweep == NULL ? NULL : sweep->value, &scenario->sweep, diags);
+    if (!has_sweep) {
+        scenario->sweep = (struct sweep){.point_count = 1}; /* what is outside it is checked all the same */
+    }
+    (void)check_gpu_prices(scenario, diags);
+    if (!check_points(scenario, diags) || diags_error_count(diags) > errors_before) {
+        return false;
+    }
+    scenario->resolved_text = node_to_yaml(schema_with_defaults(scenario->arena, whole));
+    return true;
+}
+
+struct scenario *scenario_read(const char *path, const struct scenario_options *options, struct diags *diags) {
+    static const struct scenario_options none = {.sets = NULL};
+    struct scenario *scenario = xcalloc(1, sizeof(struct scenario));
+    scenario->arena = arena_new();
+    scenario->path = arena_text(scenario->arena, path, strlen(path));
+    scenario->traces.arena = scenario->arena;
+    if (!read_all(scenario, options == NULL ? &none : options, diags)) {
+        diags_keep(diags, scenario, release_scenario);
+        return NULL;
+    }
+    return scenario;
+}
+
+/* --- what others ask --- */
+
+const char *scenario_name(const struct scenario *scenario) {
+    const struct view root = view_root(scenario->root);
+    return view_text(&root, "name");
+}
+
+const char *scenario_path(const struct scenario *scenario) {
+    return scenario->path;
+}
+
+uint64_t scenario_seed(const struct scenario *scenario) {
+    const struct view root = view_root(scenario->root);
+    return scenario->context.has_seed ? scenario->context.seed : (uint64_t)view_integer(&root, "seed");
+}
+
+const char *scenario_text(const struct scenario *scenario) {
+    return scenario->source->text;
+}
+
+const char *scenario_resolved_text(const struct scenario *scenario) {
+    return scenario->resolved_text;
+}
+
+const char *scenario_catalog_hashes(const struct scenario *scenario) {
+    return catalog_hashes(scenario->catalog);
+}
+
+size_t scenario_axis_count(const struct scenario *scenario) {
+    return scenario->sweep.axis_count;
+}
+
+const struct sweep_axis *scenario_axis(const struct scenario *scenario, size_t axis) {
+    CHECK(axis < scenario->sweep.axis_count);
+    return &scenario->sweep.axes[axis];
+}
+
+size_t scenario_point_count(const struct scenario *scenario) {
+    return scenario->sweep.point_count;
+}
+
+struct resolved_point *scenario_resolve(const struct scenario *scenario, size_t point) {
+    CHECK(point < scenario->sweep.point_count);
+    struct diags *diags = diags_new();
+    struct resolved_point *resolved = point_make(scenario, point, true, diags);
+    CHECK(resolved != NULL);
+    diags_free(diags);
+    return resolved;
+}
