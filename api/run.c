@@ -37,25 +37,44 @@ static void slice_coordinates(const struct sweep_axis *axis, size_t index, struc
     }
 }
 
-/* Gives the set of a single point axes of length 1, so that its file says where in the sweep it lies. */
-static void slice_axes(struct tmill_results *results, size_t point) {
-    struct result_set *set = &results->set;
+/* Axes of length 1: where in the sweep `point` lies. */
+static void slice_axes(struct tmill_results *results, const struct scenario *scenario, size_t point) {
+    size_t axis_count = scenario_axis_count(scenario);
     size_t coordinate_count = 0;
-    for (size_t a = 0; a < set->axis_count; a++) {
-        coordinate_count += set->axes[a]->coordinate_count;
+    for (size_t a = 0; a < axis_count; a++) {
+        coordinate_count += scenario_axis(scenario, a)->coordinate_count;
     }
-    results->axes = xcalloc(set->axis_count + 1, sizeof(struct sweep_axis));
+    results->axes = xcalloc(axis_count + 1, sizeof(struct sweep_axis));
     results->coordinates = xcalloc(coordinate_count + 1, sizeof(struct sweep_coordinate));
     struct sweep_coordinate *next = results->coordinates;
-    size_t stride = scenario_point_count(results->scenario->scenario);
-    for (size_t a = 0; a < set->axis_count; a++) {
-        const struct sweep_axis *axis = set->axes[a];
+    size_t stride = scenario_point_count(scenario);
+    for (size_t a = 0; a < axis_count; a++) {
+        const struct sweep_axis *axis = scenario_axis(scenario, a);
         stride /= axis->count;
         slice_coordinates(axis, point / stride % axis->count, next);
         results->axes[a] =
             (struct sweep_axis){.count = 1, .coordinates = next, .coordinate_count = axis->coordinate_count};
-        set->axes[a] = &results->axes[a];
         next += axis->coordinate_count;
+    }
+}
+
+/* The set of a single point: its file has the sweep's axes, each with the point's own value. */
+static void init_point_set(struct tmill_results *results, const struct scenario *scenario, size_t point) {
+    size_t axis_count = scenario_axis_count(scenario);
+    slice_axes(results, scenario, point);
+    results->set = (struct result_set){
+        .name = scenario_name(scenario),
+        .scenario_text = scenario_text(scenario),
+        .resolved_text = scenario_resolved_text(scenario),
+        .catalog_hashes = scenario_catalog_hashes(scenario),
+        .seed = scenario_seed(scenario),
+        .axes = xcalloc(axis_count + 1, sizeof(struct sweep_axis *)),
+        .axis_count = axis_count,
+        .results = (const struct result *const *)results->items,
+        .count = 1,
+    };
+    for (size_t a = 0; a < axis_count; a++) {
+        results->set.axes[a] = &results->axes[a];
     }
 }
 
@@ -64,7 +83,6 @@ static struct tmill_results *results_new(const struct tmill_scenario *scenario, 
     results->scenario = scenario;
     results->items = items;
     results->count = count;
-    result_set_init(&results->set, scenario->scenario, (const struct result *const *)items, count);
     return results;
 }
 
@@ -111,7 +129,7 @@ enum tmill_status tmill_run(const struct tmill_scenario *scenario, size_t point,
         return status;
     }
     *results = results_new(scenario, items, 1);
-    slice_axes(*results, point);
+    init_point_set(*results, scenario->scenario, point);
     return TMILL_DONE;
 }
 
@@ -134,6 +152,7 @@ enum tmill_status tmill_sweep(const struct tmill_scenario *scenario, const struc
     }
     *results = results_new(scenario, items, request.point_count);
     (*results)->is_sweep = true;
+    result_set_init(&(*results)->set, scenario->scenario, (const struct result *const *)items, request.point_count);
     return TMILL_DONE;
 }
 

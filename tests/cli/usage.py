@@ -64,7 +64,7 @@ class Usage(Case):
     def test_a_bad_scenario_is_bad_input_with_its_place(self):
         self.scenario(TINY.replace("replicas", "replica"))
         text = self.says("run", "tiny.yaml", code=3)
-        self.assertIn("tiny.yaml:13:5: error: ", text)
+        self.assertIn("tiny.yaml:14:5: error: ", text)
         self.assertIn("did you mean 'replicas'?", text)
 
     def test_bad_set_names_the_flag(self):
