@@ -208,7 +208,7 @@ static enum placement place(struct trace_source *source, const struct trace_row 
 
 static enum arrival_status trace_next(struct arrival_source *base, int64_t end_key, struct arrival *out,
                                       struct diags *diags) {
-    struct trace_source *source = (struct trace_source *)base;
+    struct trace_source *source = (void *)base;
     while (!source->ended && !source->failed) {
         struct trace_row row;
         int64_t key = 0;
@@ -236,7 +236,7 @@ static enum arrival_status trace_next(struct arrival_source *base, int64_t end_k
 }
 
 static void trace_free(struct arrival_source *base) {
-    struct trace_source *source = (struct trace_source *)base;
+    struct trace_source *source = (void *)base;
     trace_reader_free(source->reader);
     free(source->rows);
     free(source);

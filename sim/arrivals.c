@@ -86,7 +86,7 @@ static void advance(struct open_source *source, uint64_t ordinal) {
 static enum arrival_status open_next(struct arrival_source *base, int64_t end_key, struct arrival *out,
                                      struct diags *diags) {
     (void)diags;
-    struct open_source *source = (struct open_source *)base;
+    struct open_source *source = (void *)base;
     if (source->instant >= INSTANT_LIMIT) {
         return ARRIVAL_END;
     }

@@ -72,7 +72,7 @@ static void issue_after(struct closed_loop *loop, uint32_t client, i128 instant)
 static enum arrival_status closed_loop_next(struct arrival_source *base, int64_t end_key, struct arrival *out,
                                             struct diags *diags) {
     (void)diags;
-    struct closed_loop *loop = (struct closed_loop *)base;
+    struct closed_loop *loop = (void *)base;
     if (loop->pending_count == 0 && loop->outstanding == 0) {
         return ARRIVAL_END;
     }
@@ -90,7 +90,7 @@ static enum arrival_status closed_loop_next(struct arrival_source *base, int64_t
 }
 
 static void closed_loop_ended(struct arrival_source *base, uint32_t client, i128 instant, bool rejected) {
-    struct closed_loop *loop = (struct closed_loop *)base;
+    struct closed_loop *loop = (void *)base;
     CHECK(client < loop->spec->clients && loop->outstanding > 0);
     loop->outstanding--;
     if (rejected) {
@@ -101,12 +101,12 @@ static void closed_loop_ended(struct arrival_source *base, uint32_t client, i128
 }
 
 static int64_t closed_loop_peek(const struct arrival_source *base) {
-    const struct closed_loop *loop = (const struct closed_loop *)base;
+    const struct closed_loop *loop = (const void *)base;
     return loop->pending_count > 0 ? loop->heap[0].key : KEY_NEVER;
 }
 
 static void closed_loop_free(struct arrival_source *base) {
-    struct closed_loop *loop = (struct closed_loop *)base;
+    struct closed_loop *loop = (void *)base;
     free(loop->heap);
     free(loop->turns);
     free(loop);

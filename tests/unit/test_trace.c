@@ -382,6 +382,17 @@ static void epoch_milliseconds_are_recognised_by_size(void **state) {
     expect_end(&replay, 2, 2);
 }
 
+static void times_go_to_the_nearest_key(void **state) {
+    (void)state;
+    struct replay replay;
+    begin(&replay, "nanoseconds.csv", TRACE_COLUMNS);
+    columns(&replay, "t_ns", "in", "out");
+    play(&replay, 0);
+    assert_int_equal(replay.rows[1].key, 31); /* 1 ns = 31.25 keys */
+    assert_int_equal(replay.rows[2].key, 94); /* 3 ns = 93.75 keys */
+    expect_end(&replay, 3, 3);
+}
+
 static void mistakes_are_named_where_they_are(void **state) {
     (void)state;
     static const struct {
@@ -508,6 +519,7 @@ int main(void) {
         cmocka_unit_test(no_more_rows_are_read_than_asked),
         cmocka_unit_test(lengths_that_are_drawn_need_no_column),
         cmocka_unit_test(epoch_milliseconds_are_recognised_by_size),
+        cmocka_unit_test(times_go_to_the_nearest_key),
         cmocka_unit_test(mistakes_are_named_where_they_are),
         cmocka_unit_test(a_near_miss_of_a_column_is_guessed),
         cmocka_unit_test(a_scan_reconciles_and_hashes),
