@@ -78,6 +78,37 @@ void histogram_add(struct histogram *histogram, i128 value, uint64_t count) {
     }
 }
 
+/* Terms of the series from `value` on that are at or under `edge`, at most `left`. */
+static uint64_t terms_under(i128 value, i128 growth, i128 edge, uint64_t left) {
+    i128 terms = (edge - value) / growth + 1;
+    return terms < (i128)left ? (uint64_t)terms : left;
+}
+
+void histogram_add_series(struct histogram *histogram, i128 first, i128 growth, uint64_t terms, uint64_t count) {
+    CHECK(first >= 0 && growth >= 0);
+    if (terms == 0 || count == 0) {
+        return;
+    }
+    if (growth == 0) {
+        histogram_add(histogram, first, terms * count);
+        return;
+    }
+    i128 value = first;
+    for (uint64_t left = terms; left > 0;) {
+        struct bin bin = bin_of(value);
+        uint64_t same = terms_under(value, growth, bin_upper_edge(bin), left);
+        octave_bins(histogram, bin.octave)[bin.index] += same * count;
+        value += growth * (i128)same;
+        left -= same;
+    }
+    i128 last = first + growth * (i128)(terms - 1);
+    histogram->sum += (first + last) * (i128)terms / 2 * (i128)count;
+    histogram->count += terms * count;
+    if (last > histogram->max) {
+        histogram->max = last;
+    }
+}
+
 void histogram_merge(struct histogram *into, const struct histogram *from) {
     for (unsigned octave = 0; octave < HISTOGRAM_OCTAVES; octave++) {
         const uint64_t *bins = from->octaves[octave];

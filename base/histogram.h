@@ -22,6 +22,8 @@ struct histogram {
 void histogram_init(struct histogram *histogram);
 void histogram_release(struct histogram *histogram);
 void histogram_add(struct histogram *histogram, i128 value, uint64_t count);
+/* Adds first, first + growth, ... (`terms` of them, growth >= 0), each `count` times. O(bins that they lie in). */
+void histogram_add_series(struct histogram *histogram, i128 first, i128 growth, uint64_t terms, uint64_t count);
 void histogram_merge(struct histogram *into, const struct histogram *from);
 
 /* Percentile of values partly unknown. `undecided` (may be NULL) holds the ages at the cut of those not known: undecided at every

@@ -94,6 +94,10 @@ static i128 fixed_part(const struct step_model *model, const struct step_work *w
     return fixed;
 }
 
+int64_t step_model_quantum(const struct step_model *model) {
+    return model->quantum;
+}
+
 struct step_line step_model_line(const struct step_model *model, const struct step_work *work) {
     return (struct step_line){.fixed = fixed_part(model, work), .slope = model->context};
 }

@@ -68,6 +68,9 @@ void step_model_free(struct step_model *model); /* accepts NULL */
 /* The affine form for this batch (`work->decode_context` is not looked at). */
 struct step_line step_model_line(const struct step_model *model, const struct step_work *work);
 
+/* The quantum that durations are floored to, in units; 0: none. Without one a step's duration is convex in the context of its decodes. */
+int64_t step_model_quantum(const struct step_model *model);
+
 /* How long the step takes, in units; `quantum` applied; at least 1. */
 i128 step_model_duration(const struct step_model *model, const struct step_work *work);
 

@@ -19,6 +19,8 @@ enum { KEY_SHIFT = 25 };
 
 #define KEY_NEVER INT64_MAX
 
+#define MINUTE_UNITS (((i128)60 * KEY_PER_S) << KEY_SHIFT)
+
 static inline i128 instant_of_key(int64_t key) {
     return (i128)key << KEY_SHIFT;
 }

@@ -64,6 +64,11 @@ struct pool_config {
     i128 finish_delay;                   /* units, added once to e2e */
 };
 
+/* Sequences that a batch may have. */
+static inline int64_t batching_slots(const struct batching_config *batching) {
+    return batching->policy == BATCHING_REQUEST_LEVEL ? 1 : batching->max_num_seqs;
+}
+
 /* Latencies that a threshold or a statistic can be about. */
 enum latency_metric { LATENCY_TTFT, LATENCY_TPOT, LATENCY_ITL, LATENCY_E2E, LATENCY_QUEUE, LATENCY_METRIC_COUNT };
 
@@ -91,7 +96,13 @@ struct workload_config {
     size_t slo_count;
 };
 
+/* Both give the same results, to the byte; `stepwise` is the definition. */
+enum engine_kind { ENGINE_STEPWISE, ENGINE_LEAP, ENGINE_KIND_COUNT };
+
+const char *engine_kind_name(enum engine_kind engine); /* "stepwise", "leap" */
+
 struct sim_config {
+    enum engine_kind engine;
     uint64_t seed;
     uint32_t replication;
     int64_t max_requests; /* the first N arrivals; 0: no limit */

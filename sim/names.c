@@ -15,6 +15,12 @@ const char *batching_policy_name(enum batching_policy policy) {
     return names[policy];
 }
 
+const char *engine_kind_name(enum engine_kind engine) {
+    static const char *const names[ENGINE_KIND_COUNT] = {[ENGINE_STEPWISE] = "stepwise", [ENGINE_LEAP] = "leap"};
+    CHECK(engine < ENGINE_KIND_COUNT);
+    return names[engine];
+}
+
 const char *routing_policy_name(enum routing_policy policy) {
     static const char *const names[ROUTING_POLICY_COUNT] = {
         [ROUTING_ROUND_ROBIN] = "round-robin",

@@ -40,6 +40,12 @@ void recorder_token_gap(struct recorder *recorder, uint32_t workload, i128 gap, 
     histogram_add(&recorder->outcome->workloads[workload].latency[LATENCY_ITL].known, gap, count);
 }
 
+void recorder_token_gaps(struct recorder *recorder, uint32_t workload, i128 first, i128 growth, int64_t terms,
+                         uint64_t count) {
+    struct latency_stat *stat = &recorder->outcome->workloads[workload].latency[LATENCY_ITL];
+    histogram_add_series(&stat->known, first, growth, (uint64_t)terms, count);
+}
+
 static i128 record_value(const struct request_record *record, enum latency_metric metric) {
     switch (metric) {
     case LATENCY_TTFT:

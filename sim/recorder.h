@@ -28,6 +28,10 @@ bool recorder_measures(const struct recorder *recorder, int64_t arrival_key);
 /* `count` gaps of `gap` units between consecutive tokens of a measured request. */
 void recorder_token_gap(struct recorder *recorder, uint32_t workload, i128 gap, uint64_t count);
 
+/* `count` gaps each of `first`, first + growth, ...: `terms` of them. */
+void recorder_token_gaps(struct recorder *recorder, uint32_t workload, i128 first, i128 growth, int64_t terms,
+                         uint64_t count);
+
 /* A request completed or was rejected; `in_window`: after warm-up. */
 void recorder_ended(struct recorder *recorder, const struct request_record *record, bool in_window);
 

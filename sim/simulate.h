@@ -8,7 +8,7 @@
 #include "sim/observer.h"
 #include "sim/outcome.h"
 
-/* Plays the configuration through with the stepwise engine. `observer` may be NULL. True: `*outcome` is set (release
+/* Plays the configuration through with its engine. `observer` may be NULL. True: `*outcome` is set (release
  * it). False: a source failed, diagnostics added. */
 bool simulate(const struct sim_config *config, const struct observer *observer, struct sim_outcome *outcome,
               struct diags *diags);

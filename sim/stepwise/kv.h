@@ -3,7 +3,7 @@
 #define TOKENMILL_SIM_STEPWISE_KV_H
 
 #include "base/check.h"
-#include "sim/stepwise/cluster.h"
+#include "sim/stepwise/replica.h"
 
 /* ceil(tokens / block_size). */
 static inline int64_t kv_blocks_for(const struct pool_config *config, int64_t tokens) {

@@ -5,9 +5,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "sim/clock.h"
-#include "sim/stepwise/cluster.h"
-
-#define MINUTE_UNITS (((i128)60 * KEY_PER_S) << KEY_SHIFT)
+#include "sim/stepwise/replica.h"
 
 void meter_init(struct cluster *cluster, struct replica_meter *meter) {
     int64_t end = cluster->config->end_key;
@@ -15,11 +13,6 @@ void meter_init(struct cluster *cluster, struct replica_meter *meter) {
         .from = instant_of_key(cluster->config->warmup_key),
         .until = instant_of_key(end),
     };
-}
-
-bool cluster_in_window(const struct cluster *cluster, int64_t step_end_key) {
-    int64_t warmup = cluster->config->warmup_key;
-    return warmup == 0 || step_end_key > warmup;
 }
 
 static i128 clamp(i128 value, i128 low, i128 high) {
@@ -129,14 +122,6 @@ void meter_levels(struct cluster *cluster, struct replica *replica, i128 now) {
     out->waiting += level_set(&meter->waiting, from, until, now, (int64_t)replica->waiting.count);
     out->running += level_set(&meter->running, from, until, now, (int64_t)replica->running_count);
     out->kv_tokens += level_set(&meter->kv_tokens, from, until, now, replica->kv_tokens);
-}
-
-void meter_pool_queue(struct cluster *cluster, struct pool_state *pool, i128 now) {
-    struct pool_outcome *out = &cluster->outcome->pools[pool - cluster->pools];
-    i128 from = instant_of_key(cluster->config->warmup_key);
-    i128 until = instant_of_key(cluster->config->end_key);
-    load_grid_waiting(&pool->grid, pool->waiting.since, now, pool->waiting.value);
-    out->waiting += level_set(&pool->waiting, from, until, now, (int64_t)pool->queue.count);
 }
 
 void meter_cut(struct cluster *cluster, struct replica *replica, i128 cut) {

@@ -4,12 +4,16 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "sim/clock.h"
-#include "sim/stepwise/cluster.h"
 #include "sim/stepwise/kv.h"
+#include "sim/stepwise/replica.h"
 #include "sim/stepwise/schedule.h"
 
-void replica_init(struct cluster *cluster, uint32_t index, uint32_t pool) {
-    struct replica *replica = &cluster->replicas[index];
+struct replica *replica_at(const struct cluster *cluster, uint32_t index) {
+    return (struct replica *)cluster->replicas + index;
+}
+
+static void init_replica(struct cluster *cluster, uint32_t index, uint32_t pool) {
+    struct replica *replica = replica_at(cluster, index);
     const struct pool_config *config = &cluster->config->pools[pool];
     bool central = cluster->config->routing == ROUTING_CENTRAL_QUEUE;
     *replica = (struct replica){
@@ -22,25 +26,29 @@ void replica_init(struct cluster *cluster, uint32_t index, uint32_t pool) {
     meter_init(cluster, &replica->meter);
 }
 
-void replica_release(struct replica *replica) {
-    free(replica->running);
-    queue_release(&replica->waiting);
+static void init(struct cluster *cluster) {
+    cluster->replicas = xcalloc(cluster->replica_count, sizeof(struct replica));
+    for (uint32_t pool = 0; pool < cluster->config->pool_count; pool++) {
+        for (uint32_t i = cluster->pools[pool].begin; i < cluster->pools[pool].end; i++) {
+            init_replica(cluster, i, pool);
+        }
+    }
+}
+
+static void release(struct cluster *cluster) {
+    for (uint32_t i = 0; i < cluster->replica_count; i++) {
+        free(replica_at(cluster, i)->running);
+        queue_release(&replica_at(cluster, i)->waiting);
+    }
+    free(cluster->replicas);
 }
 
 static void set_event(struct cluster *cluster, const struct replica *replica, enum event_class class, i128 instant) {
-    i128 key = instant >> KEY_SHIFT;
-    if (key >= KEY_NEVER) {
-        calendar_clear(&cluster->calendar, source_of_replica(cluster, replica->index));
-        cluster->failed = true;
-        diag_error(cluster->diags, (struct position){0}, "time-range",
-                   "the run passes 9 simulated years; give it a `duration`, or fewer `requests`");
-        return;
-    }
-    struct event event = {.key = (int64_t)key, .class = class, .index = replica->index};
-    calendar_set(&cluster->calendar, source_of_replica(cluster, replica->index), event);
+    cluster_set_replica_event(cluster, replica->index, class, instant);
 }
 
-void replica_notice(struct cluster *cluster, struct replica *replica, int64_t key) {
+/* A request is there for the replica (in its own queue or its pool's) at `key`: starts it if it is idle. */
+static void notice(struct cluster *cluster, struct replica *replica, int64_t key) {
     if (replica->stepping) {
         return;
     }
@@ -48,13 +56,14 @@ void replica_notice(struct cluster *cluster, struct replica *replica, int64_t ke
     set_event(cluster, replica, EVENT_STEP_START, instant_of_key(key));
 }
 
-void replica_step_start(struct cluster *cluster, struct replica *replica, int64_t key) {
+static void step_start(struct cluster *cluster, uint32_t index, int64_t key) {
+    struct replica *replica = replica_at(cluster, index);
     CHECK(!replica->stepping);
     i128 at = instant_of_key(key);
     i128 now = at > replica->step_end ? at : replica->step_end;
     i128 wake = -1;
     replica->start_pending = false;
-    calendar_clear(&cluster->calendar, source_of_replica(cluster, replica->index));
+    cluster_clear_replica_event(cluster, index);
     replica->work = (struct step_work){0};
     scheduler_of(replica->config->batching.policy)->form(cluster, replica, now, &wake);
     meter_levels(cluster, replica, now);
@@ -70,15 +79,6 @@ void replica_step_start(struct cluster *cluster, struct replica *replica, int64_
     if (wake >= 0) {
         set_event(cluster, replica, EVENT_STEP_START, instant_of_key(key_at_or_after(wake)));
     }
-}
-
-static void end_request(struct cluster *cluster, struct request *request, i128 now) {
-    struct request_record record = cluster_record(cluster, request);
-    request->ended = true;
-    cluster->completed++;
-    cluster->outstanding[request->replica]--;
-    recorder_ended(&cluster->recorder, &record, cluster_in_window(cluster, key_of_instant(now)));
-    intake_request_ended(cluster, request, record.finish, false);
 }
 
 /* A token reaches the client (token_delay and finish_delay are added when the request is recorded). */
@@ -176,7 +176,7 @@ static void end_finished(struct cluster *cluster, struct replica *replica) {
         uint32_t index = replica->running[i];
         struct request *request = &cluster->requests[index];
         if (finished(request) && !request->ended && (whole_batch || !by_batch)) {
-            end_request(cluster, request, replica->step_end);
+            cluster_complete(cluster, request, replica->step_end);
         }
         if (request->ended && (whole_batch || !keeps)) {
             kv_release(replica, request);
@@ -188,7 +188,8 @@ static void end_finished(struct cluster *cluster, struct replica *replica) {
     replica->running_count = kept;
 }
 
-void replica_step_end(struct cluster *cluster, struct replica *replica) {
+static i128 step_end(struct cluster *cluster, uint32_t index) {
+    struct replica *replica = replica_at(cluster, index);
     CHECK(replica->stepping);
     replica->stepping = false;
     meter_step_ended(cluster, replica);
@@ -200,23 +201,47 @@ void replica_step_end(struct cluster *cluster, struct replica *replica) {
     }
     end_finished(cluster, replica);
     meter_levels(cluster, replica, replica->step_end);
-    calendar_clear(&cluster->calendar, source_of_replica(cluster, replica->index));
+    cluster_clear_replica_event(cluster, index);
     if (replica->running_count > 0 || schedule_waiting(replica) > 0) {
-        replica_notice(cluster, replica, key_of_instant(replica->step_end));
+        notice(cluster, replica, key_of_instant(replica->step_end));
+    }
+    return replica->step_end;
+}
+
+static void enqueue(struct cluster *cluster, uint32_t index, int64_t key) {
+    struct replica *replica = replica_at(cluster, cluster->requests[index].replica);
+    queue_push_back(&replica->waiting, index);
+    meter_levels(cluster, replica, instant_of_key(key));
+    notice(cluster, replica, key);
+}
+
+/* The idle replica of lowest index takes notice of the pool's queue. */
+static void pool_queue_grew(struct cluster *cluster, uint32_t pool, int64_t key) {
+    for (uint32_t i = cluster->pools[pool].begin; i < cluster->pools[pool].end; i++) {
+        struct replica *replica = replica_at(cluster, i);
+        if (!replica->stepping && !replica->start_pending) {
+            notice(cluster, replica, key);
+            return;
+        }
     }
 }
 
-void replica_reject(struct cluster *cluster, uint32_t index, enum reject_reason reason, int64_t key) {
-    struct request *request = &cluster->requests[index];
-    struct request_record record = cluster_record(cluster, request);
-    record.status = REQUEST_REJECTED;
-    record.reject_reason = reason;
-    record.finish = LATENCY_NONE;
-    request->ended = true;
-    if (request->replica != UINT32_MAX) {
-        cluster->outstanding[request->replica]--;
-    }
-    recorder_ended(&cluster->recorder, &record, key >= cluster->config->warmup_key);
-    intake_request_ended(cluster, request, instant_of_key(key), true);
-    cluster_request_free(cluster, index);
+static void settle(struct cluster *cluster, uint32_t request) {
+    (void)cluster;
+    (void)request; /* its own numbers are always true */
 }
+
+static void close_replica(struct cluster *cluster, uint32_t index, i128 end) {
+    meter_cut(cluster, replica_at(cluster, index), end);
+}
+
+const struct engine stepwise_engine = {
+    .init = init,
+    .release = release,
+    .enqueue = enqueue,
+    .pool_queue_grew = pool_queue_grew,
+    .step_start = step_start,
+    .step_end = step_end,
+    .settle = settle,
+    .close = close_replica,
+};

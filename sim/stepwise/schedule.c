@@ -16,23 +16,6 @@ const struct scheduler *scheduler_of(enum batching_policy policy) {
     return table[policy];
 }
 
-bool schedule_accepts(const struct pool_config *config, int64_t input, int64_t output, enum reject_reason *reason) {
-    bool whole_prompts = config->batching.policy == BATCHING_PREFILL_FIRST && config->batching.chunk == 0;
-    if (input >= config->max_model_len || (whole_prompts && input > config->batching.max_num_batched_tokens)) {
-        *reason = REJECT_TOO_LONG;
-        return false;
-    }
-    if (kv_blocks_for(config, input + output - 1) > config->num_gpu_blocks) {
-        *reason = REJECT_TOO_LARGE;
-        return false;
-    }
-    return true;
-}
-
-int64_t schedule_slots(const struct batching_config *batching) {
-    return batching->policy == BATCHING_REQUEST_LEVEL ? 1 : batching->max_num_seqs;
-}
-
 size_t schedule_waiting(const struct replica *replica) {
     return replica->waiting.count + (replica->pool_queue != NULL ? replica->pool_queue->count : 0);
 }
@@ -48,7 +31,7 @@ static uint32_t pop_head(struct cluster *cluster, struct replica *replica, i128 
         return queue_pop_front(&replica->waiting);
     }
     uint32_t request = queue_pop_front(replica->pool_queue);
-    meter_pool_queue(cluster, &cluster->pools[replica->pool], now);
+    cluster_pool_queue_changed(cluster, replica->pool, now);
     cluster->requests[request].replica = replica->index;
     cluster->outstanding[replica->index]++;
     return request;
@@ -66,7 +49,7 @@ void schedule_admit_head(struct cluster *cluster, struct replica *replica, i128 
 
 void schedule_reject_head(struct cluster *cluster, struct replica *replica, i128 now) {
     uint32_t request = pop_head(cluster, replica, now);
-    replica_reject(cluster, request, REJECT_NEVER_ADMITTED, key_of_instant(now));
+    cluster_reject(cluster, request, REJECT_NEVER_ADMITTED, key_of_instant(now));
 }
 
 void schedule_give(struct cluster *cluster, struct replica *replica, uint32_t index, int64_t tokens, i128 now) {

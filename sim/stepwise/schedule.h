@@ -5,7 +5,7 @@
 #ifndef TOKENMILL_SIM_STEPWISE_SCHEDULE_H
 #define TOKENMILL_SIM_STEPWISE_SCHEDULE_H
 
-#include "sim/stepwise/cluster.h"
+#include "sim/stepwise/replica.h"
 
 struct scheduler {
     /* Forms the step that starts at `now`, by schedule_give. If nobody is given anything the replica idles, until `*wake` (an
@@ -17,13 +17,7 @@ struct scheduler {
 
 const struct scheduler *scheduler_of(enum batching_policy policy);
 
-/* Whether the pool accepts such a request when it arrives; the reason if not. */
-bool schedule_accepts(const struct pool_config *config, int64_t input, int64_t output, enum reject_reason *reason);
-
 /* Shared by the policies. */
-
-/* Sequences that a batch may have. */
-int64_t schedule_slots(const struct batching_config *batching);
 
 /* Waiting requests: the replica's own, then its pool's. */
 size_t schedule_waiting(const struct replica *replica);

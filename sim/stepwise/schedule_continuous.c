@@ -48,7 +48,7 @@ static bool hold_for_admission(struct replica *replica, struct request *request,
 /* Admits from the queue; a head that does not fit stops it, unless it would be alone. */
 static void admit_waiting(struct cluster *cluster, struct replica *replica, i128 now, int64_t budget) {
     const struct batching_config *batching = &replica->config->batching;
-    while (schedule_waiting(replica) > 0 && (int64_t)replica->running_count < schedule_slots(batching) && budget > 0) {
+    while (schedule_waiting(replica) > 0 && (int64_t)replica->running_count < batching_slots(batching) && budget > 0) {
         uint32_t index = schedule_waiting_at(replica, 0);
         int64_t tokens = tokens_wanted(batching, &cluster->requests[index], budget);
         if (hold_for_admission(replica, &cluster->requests[index], tokens)) {

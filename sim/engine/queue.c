@@ -1,4 +1,4 @@
-#include "sim/stepwise/queue.h"
+#include "sim/engine/queue.h"
 
 #include <stdlib.h>
 

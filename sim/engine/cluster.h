@@ -1,16 +1,13 @@
-/* cluster.h - the state of a run under the stepwise engine, which is the definition of what happens.
+/* cluster.h - the state of a run that engines share: what comes in, who waits where, what goes out.
  *
- * Plainly written: it walks every sequence at every step. Apart are
- *     intake.c      arrivals, visibility, routing
- *     replica.c     a replica's step: its start, its end, what each sequence gets of it
- *     schedule*.c   which requests a step serves: a table of policies over the batch's state
- *     kv.h          KV blocks
- *     meter.c       time, energy and work, clipped to the window
- *     engine.c      the loop over events
- * What a step costs is models/step_model.h; what a request's end means is sim/recorder.h.
+ *     intake.c    arrivals, visibility, routing, refusal
+ *     engine.c    the loop over events, the books at the end
+ *     capacity.c  one replica under work that never runs out
+ * An engine (sim/stepwise, sim/leap) owns the replicas: scheduler, KV, batch, completions, meters. What a step costs is
+ * models/step_model.h; what a request's end means is sim/recorder.h.
  * Requests are named by index into `requests` (it may move when one is added). */
-#ifndef TOKENMILL_SIM_STEPWISE_CLUSTER_H
-#define TOKENMILL_SIM_STEPWISE_CLUSTER_H
+#ifndef TOKENMILL_SIM_ENGINE_CLUSTER_H
+#define TOKENMILL_SIM_ENGINE_CLUSTER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,11 +15,11 @@
 
 #include "base/random.h"
 #include "sim/calendar.h"
+#include "sim/engine/pending.h"
+#include "sim/engine/queue.h"
 #include "sim/load_grid.h"
 #include "sim/recorder.h"
 #include "sim/router.h"
-#include "sim/stepwise/pending.h"
-#include "sim/stepwise/queue.h"
 
 struct request {
     int64_t id;
@@ -43,37 +40,20 @@ struct request {
     bool live;    /* not free in the slab */
     bool ended;   /* recorded; under `static` it may still hold its slot */
     bool running; /* in a batch */
+
+    /* The leap's own (sim/leap/batch.h). */
+    bool decoding; /* part of the aggregates: `computed` and `emitted` are not kept up */
+    bool joined;   /* knows its last token itself */
+    bool padding;  /* has emitted all, keeps its place */
+    uint32_t previous, next; /* in order of admission */
+    uint64_t admission;
+    int64_t base, end_step;
 };
 
 /* A number that changes at instants, integrated over the window. */
 struct level {
     int64_t value;
     i128 since;
-};
-
-/* The part of the window that a replica's sums cover: moved by a step whose end has a cut's key. */
-struct replica_meter {
-    i128 from, until;
-    struct level waiting, running, kv_tokens;
-};
-
-struct replica {
-    uint32_t index; /* global */
-    uint32_t pool;
-    const struct pool_config *config;
-    uint32_t *running; /* owned: in order of admission */
-    size_t running_count, running_capacity;
-    struct queue waiting;     /* its own */
-    struct queue *pool_queue; /* borrowed: of the pool under central-queue, else NULL */
-    int64_t free_blocks;
-    int64_t kv_tokens; /* whose KV is held: what its running sequences have computed */
-    bool stepping;      /* a step is in progress */
-    bool start_pending; /* a step start is in the calendar for the next boundary */
-    i128 step_start;
-    i128 step_end; /* of the step in progress, or of the last */
-    struct step_work work;
-    bool backlog; /* the step started and left a request waiting */
-    struct replica_meter meter;
 };
 
 struct pool_state {
@@ -95,16 +75,39 @@ struct intake {
     struct random_stream input_stream, output_stream;
 };
 
+struct cluster;
+
+/* What an engine does; replicas by global index. */
+struct engine {
+    void (*init)(struct cluster *cluster);
+    void (*release)(struct cluster *cluster);
+    /* A request is in its replica's hands at `key`. */
+    void (*enqueue)(struct cluster *cluster, uint32_t request, int64_t key);
+    /* A request was added to the pool's central queue at `key`. */
+    void (*pool_queue_grew)(struct cluster *cluster, uint32_t pool, int64_t key);
+    void (*step_start)(struct cluster *cluster, uint32_t replica, int64_t key);
+    /* Returns the instant at which the step ended. */
+    i128 (*step_end)(struct cluster *cluster, uint32_t replica);
+    /* Makes a running request's own numbers true, for its record. */
+    void (*settle)(struct cluster *cluster, uint32_t request);
+    /* The run ended at `end`: the replica's last part of a step, its integrals. */
+    void (*close)(struct cluster *cluster, uint32_t replica, i128 end);
+};
+
+extern const struct engine stepwise_engine, leap_engine;
+
 struct cluster {
     const struct sim_config *config;
+    const struct engine *engine;
     struct diags *diags; /* borrowed */
     struct recorder recorder;
     struct sim_outcome *outcome;
     struct calendar calendar;
     struct intake *intakes;   /* owned, by workload */
     struct pool_state *pools; /* owned */
-    struct replica *replicas; /* owned */
+    void *replicas;           /* the engine's */
     uint32_t replica_count;
+    uint64_t admissions;      /* counter of admissions to batches */
     int64_t *outstanding; /* owned: waiting and running, by replica */
     struct router router;
     struct request *requests; /* owned slab */
@@ -161,24 +164,20 @@ struct request_record cluster_record(const struct cluster *cluster, const struct
 /* Whether an event with this key is after the warm-up's cut (class 0, step ends, goes before it). */
 bool cluster_in_window(const struct cluster *cluster, int64_t step_end_key);
 
-/* replica.c */
-void replica_init(struct cluster *cluster, uint32_t index, uint32_t pool);
-void replica_release(struct replica *replica);
-/* A request reached the replica (its own queue or its pool's) at `key`: starts it if it is idle. */
-void replica_notice(struct cluster *cluster, struct replica *replica, int64_t key);
-void replica_step_start(struct cluster *cluster, struct replica *replica, int64_t key);
-void replica_step_end(struct cluster *cluster, struct replica *replica);
-/* Rejects a request that is in no queue and no batch; frees it. */
-void replica_reject(struct cluster *cluster, uint32_t request, enum reject_reason reason, int64_t key);
+/* The next event of a replica. An instant beyond all keys fails the run (rule "time-range"). */
+void cluster_set_replica_event(struct cluster *cluster, uint32_t replica, enum event_class class, i128 instant);
+void cluster_clear_replica_event(struct cluster *cluster, uint32_t replica);
 
-/* meter.c */
-void meter_init(struct cluster *cluster, struct replica_meter *meter);
-/* The step in progress ended whole. */
-void meter_step_ended(struct cluster *cluster, struct replica *replica);
-/* The run was cut at `cut`, in the middle of the step in progress if there is one. */
-void meter_cut(struct cluster *cluster, struct replica *replica, i128 cut);
-/* The replica's queue, batch and KV as they are from `now` on. */
-void meter_levels(struct cluster *cluster, struct replica *replica, i128 now);
-void meter_pool_queue(struct cluster *cluster, struct pool_state *pool, i128 now);
+/* The pool's central queue has another length from `now` on. */
+void cluster_pool_queue_changed(struct cluster *cluster, uint32_t pool, i128 now);
+
+/* A request completed at `now`, its own numbers true: records it and tells its client. */
+void cluster_complete(struct cluster *cluster, struct request *request, i128 now);
+
+/* Rejects a request that is in no queue and no batch; frees it. */
+void cluster_reject(struct cluster *cluster, uint32_t request, enum reject_reason reason, int64_t key);
+
+/* intake.c: whether a pool accepts such a request when it arrives; the reason if not. */
+bool pool_accepts(const struct pool_config *config, int64_t input, int64_t output, enum reject_reason *reason);
 
 #endif

@@ -1,4 +1,4 @@
-#include "sim/stepwise/pending.h"
+#include "sim/engine/pending.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

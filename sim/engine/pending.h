@@ -1,6 +1,6 @@
 /* pending.h - requests on their way to the router: a binary heap by (visible key, ordinal). */
-#ifndef TOKENMILL_SIM_STEPWISE_PENDING_H
-#define TOKENMILL_SIM_STEPWISE_PENDING_H
+#ifndef TOKENMILL_SIM_ENGINE_PENDING_H
+#define TOKENMILL_SIM_ENGINE_PENDING_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* queue.h - a first-come-first-served queue of requests, as a ring. A preempted request goes back to its head. */
-#ifndef TOKENMILL_SIM_STEPWISE_QUEUE_H
-#define TOKENMILL_SIM_STEPWISE_QUEUE_H
+#ifndef TOKENMILL_SIM_ENGINE_QUEUE_H
+#define TOKENMILL_SIM_ENGINE_QUEUE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,8 +1,7 @@
 /* intake.c - from a workload's source to a replica's queue: arrival, delay on the way, routing, refusal. */
 #include "base/check.h"
 #include "sim/clock.h"
-#include "sim/stepwise/cluster.h"
-#include "sim/stepwise/schedule.h"
+#include "sim/engine/cluster.h"
 
 static const struct workload_config *config_of(const struct cluster *cluster, uint32_t workload) {
     return &cluster->config->workloads[workload];
@@ -92,26 +91,32 @@ static uint32_t new_request(struct cluster *cluster, uint32_t workload, const st
     return index;
 }
 
-/* The idle replica of lowest index takes notice of the pool's queue. */
-static void enqueue_centrally(struct cluster *cluster, uint32_t index, int64_t key) {
-    struct request *request = &cluster->requests[index];
-    struct pool_state *pool = &cluster->pools[request->pool];
-    queue_push_back(&pool->queue, index);
-    meter_pool_queue(cluster, pool, instant_of_key(key));
-    for (uint32_t i = pool->begin; i < pool->end; i++) {
-        if (!cluster->replicas[i].stepping && !cluster->replicas[i].start_pending) {
-            replica_notice(cluster, &cluster->replicas[i], key);
-            return;
-        }
+bool pool_accepts(const struct pool_config *config, int64_t input, int64_t output, enum reject_reason *reason) {
+    bool whole_prompts = config->batching.policy == BATCHING_PREFILL_FIRST && config->batching.chunk == 0;
+    if (input >= config->max_model_len || (whole_prompts && input > config->batching.max_num_batched_tokens)) {
+        *reason = REJECT_TOO_LONG;
+        return false;
     }
+    if ((input + output - 1 + config->block_size - 1) / config->block_size > config->num_gpu_blocks) {
+        *reason = REJECT_TOO_LARGE;
+        return false;
+    }
+    return true;
 }
 
-static void enqueue_at_replica(struct cluster *cluster, uint32_t index, int64_t key) {
-    struct request *request = &cluster->requests[index];
-    struct replica *replica = &cluster->replicas[request->replica];
-    queue_push_back(&replica->waiting, index);
-    meter_levels(cluster, replica, instant_of_key(key));
-    replica_notice(cluster, replica, key);
+static void enqueue_centrally(struct cluster *cluster, uint32_t index, int64_t key) {
+    uint32_t pool = cluster->requests[index].pool;
+    queue_push_back(&cluster->pools[pool].queue, index);
+    cluster_pool_queue_changed(cluster, pool, instant_of_key(key));
+    cluster->engine->pool_queue_grew(cluster, pool, key);
+}
+
+static uint32_t pool_of_replica(const struct cluster *cluster, uint32_t replica) {
+    uint32_t pool = 0;
+    while (replica >= cluster->pools[pool].end) {
+        pool++;
+    }
+    return pool;
 }
 
 /* Routes a request, then lets its replica's pool accept or reject it. */
@@ -121,7 +126,7 @@ static void route(struct cluster *cluster, uint32_t index) {
     bool central = cluster->config->routing == ROUTING_CENTRAL_QUEUE;
     if (!central) {
         request->replica = router_pick(&cluster->router, request->workload, request->draw, cluster->outstanding);
-        request->pool = cluster->replicas[request->replica].pool;
+        request->pool = pool_of_replica(cluster, request->replica);
         cluster->outstanding[request->replica]++;
     }
     const struct pool_config *pool = &cluster->config->pools[request->pool];
@@ -131,12 +136,12 @@ static void route(struct cluster *cluster, uint32_t index) {
     }
     request->target = request->input;
     enum reject_reason reason;
-    if (!schedule_accepts(pool, request->input, request->output, &reason)) {
-        replica_reject(cluster, index, reason, key);
+    if (!pool_accepts(pool, request->input, request->output, &reason)) {
+        cluster_reject(cluster, index, reason, key);
     } else if (central) {
         enqueue_centrally(cluster, index, key);
     } else {
-        enqueue_at_replica(cluster, index, key);
+        cluster->engine->enqueue(cluster, index, key);
     }
 }
 

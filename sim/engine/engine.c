@@ -5,7 +5,7 @@
 #include "base/check.h"
 #include "sim/clock.h"
 #include "sim/simulate.h"
-#include "sim/stepwise/cluster.h"
+#include "sim/engine/cluster.h"
 
 static void init_pools(struct cluster *cluster) {
     const struct sim_config *config = cluster->config;
@@ -21,16 +21,6 @@ static void init_pools(struct cluster *cluster) {
     cluster->replica_count = begin;
 }
 
-static void init_replicas(struct cluster *cluster) {
-    cluster->replicas = xcalloc(cluster->replica_count, sizeof *cluster->replicas);
-    cluster->outstanding = xcalloc(cluster->replica_count, sizeof *cluster->outstanding);
-    for (uint32_t pool = 0; pool < cluster->config->pool_count; pool++) {
-        for (uint32_t i = cluster->pools[pool].begin; i < cluster->pools[pool].end; i++) {
-            replica_init(cluster, i, pool);
-        }
-    }
-}
-
 static void open_intakes(struct cluster *cluster) {
     for (uint32_t i = 0; i < cluster->config->workload_count && intake_open(cluster, i); i++) {
         const struct workload_config *workload = &cluster->config->workloads[i];
@@ -43,9 +33,11 @@ static void open_intakes(struct cluster *cluster) {
 void cluster_init(struct cluster *cluster, const struct sim_config *config, const struct observer *observer,
                   struct sim_outcome *outcome, struct diags *diags) {
     *cluster = (struct cluster){.config = config, .outcome = outcome, .diags = diags};
+    cluster->engine = config->engine == ENGINE_LEAP ? &leap_engine : &stepwise_engine;
     recorder_init(&cluster->recorder, config, observer, outcome);
     init_pools(cluster);
-    init_replicas(cluster);
+    cluster->outstanding = xcalloc(cluster->replica_count, sizeof *cluster->outstanding);
+    cluster->engine->init(cluster);
     router_init(&cluster->router, config);
     calendar_init(&cluster->calendar, 2 * config->workload_count + cluster->replica_count);
     cluster->intakes = xcalloc(config->workload_count, sizeof *cluster->intakes);
@@ -56,9 +48,7 @@ void cluster_release(struct cluster *cluster) {
     for (size_t i = 0; i < cluster->config->workload_count; i++) {
         intake_release(&cluster->intakes[i]);
     }
-    for (uint32_t i = 0; i < cluster->replica_count; i++) {
-        replica_release(&cluster->replicas[i]);
-    }
+    cluster->engine->release(cluster);
     for (size_t i = 0; i < cluster->config->pool_count; i++) {
         queue_release(&cluster->pools[i].queue);
     }
@@ -66,7 +56,6 @@ void cluster_release(struct cluster *cluster) {
     calendar_release(&cluster->calendar);
     free(cluster->intakes);
     free(cluster->pools);
-    free(cluster->replicas);
     free(cluster->outstanding);
     free(cluster->requests);
     free(cluster->free_requests);
@@ -151,14 +140,73 @@ struct request_record cluster_record(const struct cluster *cluster, const struct
     return record;
 }
 
+bool cluster_in_window(const struct cluster *cluster, int64_t step_end_key) {
+    int64_t warmup = cluster->config->warmup_key;
+    return warmup == 0 || step_end_key > warmup;
+}
+
+void cluster_set_replica_event(struct cluster *cluster, uint32_t replica, enum event_class class, i128 instant) {
+    i128 key = instant >> KEY_SHIFT;
+    if (key >= KEY_NEVER) {
+        cluster_clear_replica_event(cluster, replica);
+        cluster->failed = true;
+        diag_error(cluster->diags, (struct position){0}, "time-range",
+                   "the run passes 9 simulated years; give it a `duration`, or fewer `requests`");
+        return;
+    }
+    struct event event = {.key = (int64_t)key, .class = class, .index = replica};
+    calendar_set(&cluster->calendar, source_of_replica(cluster, replica), event);
+}
+
+void cluster_clear_replica_event(struct cluster *cluster, uint32_t replica) {
+    calendar_clear(&cluster->calendar, source_of_replica(cluster, replica));
+}
+
+static i128 clamp(i128 value, i128 low, i128 high) {
+    return value < low ? low : value > high ? high : value;
+}
+
+void cluster_pool_queue_changed(struct cluster *cluster, uint32_t index, i128 now) {
+    struct pool_state *pool = &cluster->pools[index];
+    i128 from = instant_of_key(cluster->config->warmup_key);
+    i128 until = instant_of_key(cluster->config->end_key);
+    struct level *level = &pool->waiting;
+    load_grid_waiting(&pool->grid, level->since, now, level->value);
+    i128 time = clamp(now, from, until) - clamp(level->since, from, until);
+    cluster->outcome->pools[index].waiting += level->value * time;
+    *level = (struct level){.value = (int64_t)pool->queue.count, .since = now};
+}
+
+void cluster_complete(struct cluster *cluster, struct request *request, i128 now) {
+    struct request_record record = cluster_record(cluster, request);
+    request->ended = true;
+    cluster->completed++;
+    cluster->outstanding[request->replica]--;
+    recorder_ended(&cluster->recorder, &record, cluster_in_window(cluster, key_of_instant(now)));
+    intake_request_ended(cluster, request, record.finish, false);
+}
+
+void cluster_reject(struct cluster *cluster, uint32_t index, enum reject_reason reason, int64_t key) {
+    struct request *request = &cluster->requests[index];
+    struct request_record record = cluster_record(cluster, request);
+    record.status = REQUEST_REJECTED;
+    record.reject_reason = reason;
+    record.finish = LATENCY_NONE;
+    request->ended = true;
+    if (request->replica != UINT32_MAX) {
+        cluster->outstanding[request->replica]--;
+    }
+    recorder_ended(&cluster->recorder, &record, key >= cluster->config->warmup_key);
+    intake_request_ended(cluster, request, instant_of_key(key), true);
+    cluster_request_free(cluster, index);
+}
+
 static void play_event(struct cluster *cluster, size_t source, const struct event *event) {
-    struct replica *replica = &cluster->replicas[event->class == EVENT_ARRIVAL ? 0 : event->index];
+    i128 ended;
     switch ((enum event_class)event->class) {
     case EVENT_STEP_END:
-        if (cluster->last_step_end < replica->step_end) {
-            cluster->last_step_end = replica->step_end;
-        }
-        replica_step_end(cluster, replica);
+        ended = cluster->engine->step_end(cluster, event->index);
+        cluster->last_step_end = ended > cluster->last_step_end ? ended : cluster->last_step_end;
         return;
     case EVENT_ARRIVAL:
         if (source < cluster->config->workload_count) {
@@ -168,7 +216,7 @@ static void play_event(struct cluster *cluster, size_t source, const struct even
         }
         return;
     case EVENT_STEP_START:
-        replica_step_start(cluster, replica, event->key);
+        cluster->engine->step_start(cluster, event->index, event->key);
         return;
     case EVENT_CUT:
         break;
@@ -217,6 +265,7 @@ static void record_unfinished(struct cluster *cluster, i128 cut) {
     size_t count = 0;
     for (size_t i = 0; i < cluster->request_capacity; i++) {
         if (cluster->requests[i].live && !cluster->requests[i].ended) {
+            cluster->engine->settle(cluster, (uint32_t)i);
             open[count++] = &cluster->requests[i];
         }
     }
@@ -233,9 +282,9 @@ static void record_unfinished(struct cluster *cluster, i128 cut) {
 static void close_pool(struct cluster *cluster, struct pool_state *pool, i128 end) {
     struct pool_outcome *out = &cluster->outcome->pools[pool - cluster->pools];
     for (uint32_t i = pool->begin; i < pool->end; i++) {
-        meter_cut(cluster, &cluster->replicas[i], end);
+        cluster->engine->close(cluster, i, end);
     }
-    meter_pool_queue(cluster, pool, end);
+    cluster_pool_queue_changed(cluster, (uint32_t)(pool - cluster->pools), end);
     out->saturated = pool->open_loop && load_grid_saturated(&pool->grid, cluster->outcome->last_arrival);
     cluster->outcome->saturated |= out->saturated;
     CHECK(out->busy == out->busy_prefill + out->busy_decode);

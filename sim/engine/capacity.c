@@ -6,8 +6,7 @@
 #include "base/check.h"
 #include "sim/clock.h"
 #include "sim/simulate.h"
-#include "sim/stepwise/cluster.h"
-#include "sim/stepwise/schedule.h"
+#include "sim/engine/cluster.h"
 
 enum { CAPACITY_REQUESTS_MIN = 4096, CAPACITY_REQUESTS_PER_SLOT = 16 };
 
@@ -158,7 +157,7 @@ static enum arrival_status mix_next(struct arrival_source *source, int64_t end_k
         }
         int64_t room = mix->pool->max_model_len - out->input_tokens;
         out->output_tokens = room > 0 && out->output_tokens > room ? room : out->output_tokens;
-        if (schedule_accepts(mix->pool, out->input_tokens, out->output_tokens, &reason)) {
+        if (pool_accepts(mix->pool, out->input_tokens, out->output_tokens, &reason)) {
             out->key = 0;
             out->draw = (uint64_t)mix->given++;
             supply->given++;
@@ -206,7 +205,7 @@ static double measure(struct cluster *cluster, int64_t wanted) {
 }
 
 /* Plays the mix on one replica, all of it waiting at t = 0. */
-static double run_mix(struct mix *mix, struct diags *diags, bool *failed) {
+static double run_mix(struct mix *mix, enum engine_kind engine, struct diags *diags, bool *failed) {
     static const uint32_t only_pool = 0;
     struct pool_config pool = *mix->pool;
     pool.replicas = 1;
@@ -218,6 +217,7 @@ static double run_mix(struct mix *mix, struct diags *diags, bool *failed) {
         .pool_count = 1,
     };
     struct sim_config config = {
+        .engine = engine,
         .end_key = KEY_NEVER,
         .routing = ROUTING_ROUND_ROBIN,
         .pools = &pool,
@@ -238,7 +238,7 @@ static double run_mix(struct mix *mix, struct diags *diags, bool *failed) {
 bool simulate_capacity(const struct sim_config *config, uint32_t pool, double *token_per_s, struct diags *diags) {
     CHECK(pool < config->pool_count);
     struct mix mix;
-    int64_t slots = schedule_slots(&config->pools[pool].batching);
+    int64_t slots = batching_slots(&config->pools[pool].batching);
     bool failed = !mix_init(&mix, config, pool, diags);
     mix.wanted = CAPACITY_REQUESTS_MIN;
     if (CAPACITY_REQUESTS_PER_SLOT * slots > mix.wanted) {
@@ -246,7 +246,7 @@ bool simulate_capacity(const struct sim_config *config, uint32_t pool, double *t
     }
     double rate = (double)NAN;
     if (!failed && mix.count > 0) {
-        rate = run_mix(&mix, diags, &failed);
+        rate = run_mix(&mix, config->engine, diags, &failed);
     }
     mix_release(&mix);
     if (!failed) {

@@ -1,0 +1,92 @@
+/* batch.h - the batch of one replica as aggregates: what a step costs depends on sums alone.
+ *
+ * A *decoder* emits a token in each step. Its context is `base + steps`, where `steps` counts the steps that decoded, so that a step changes no
+ * decoder: it adds one to `steps` and `decoding` to `context`. (A step of prompts alone leaves `steps` as it is.) A decoder ends when `steps` reaches a number known when it joins; a queue holds these. Blocks: a
+ * decoder needs one more in a step that starts with its context a multiple of the block size, which its residue says.
+ * A *prefiller* is served chunk by chunk; there are few, in order of admission. Both are linked in order of admission, for preemption. */
+#ifndef TOKENMILL_SIM_LEAP_BATCH_H
+#define TOKENMILL_SIM_LEAP_BATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/int128.h"
+
+struct cluster;
+struct leap_replica;
+struct request;
+
+#define BATCH_NONE UINT32_MAX
+
+struct completion {
+    int64_t step;       /* the count of steps at whose end the decoder has emitted its last token */
+    uint64_t admission; /* order among equals; stale if it is not its request's any more */
+    uint32_t request;
+};
+
+/* A binary heap by (step, admission). Entries of requests that were preempted are stale and skipped. */
+struct completions {
+    struct completion *items; /* owned */
+    size_t count, capacity;
+};
+
+struct decoder_count {
+    int64_t emitting; /* decoders of a workload that emit (a padded sequence does not) */
+    int64_t measured; /* of which arrived in the window, */
+    int64_t joining;  /* of which had their first gap recorded for this stretch */
+};
+
+struct batch {
+    uint32_t first, last; /* in order of admission; BATCH_NONE: empty */
+    int64_t count;
+    int64_t steps;
+    int64_t decoding; /* decoders, padded ones included */
+    int64_t context;  /* sum of their contexts now */
+    struct completions ends;
+    int64_t *residues;                  /* owned: decoders by base mod block_size */
+    struct decoder_count *by_workload;  /* owned */
+    uint32_t *prefilling;               /* owned: requests in order of admission */
+    size_t prefilling_count, prefilling_capacity;
+    i128 last_token_at;                 /* end of the last step that decoded: when decoders had their last token, */
+    uint32_t *joined;                   /* owned: but for those that joined since, which know their own */
+    size_t joined_count, joined_capacity;
+};
+
+void batch_init(struct batch *batch, int64_t block_size, size_t workloads);
+void batch_release(struct batch *batch);
+
+/* Puts a request at the end of the order of admission, to prefill. */
+void batch_admit(struct cluster *cluster, struct batch *batch, uint32_t request);
+
+/* A prefiller has computed its target and emitted: it decodes from the next step on. */
+void batch_start_decoding(struct cluster *cluster, struct leap_replica *replica, uint32_t request);
+
+/* Takes a request out, decoder or prefiller. */
+void batch_remove(struct cluster *cluster, struct leap_replica *replica, uint32_t request);
+
+/* A decoder has emitted its last token and keeps its place (static). */
+void batch_stop_emitting(struct cluster *cluster, struct batch *batch, uint32_t request);
+
+/* Turns every decoder into an explicit sequence, its own numbers true; the order of admission stays. Nobody is in `prefilling` then. */
+void batch_dissolve(struct cluster *cluster, struct leap_replica *replica);
+
+/* The reverse: explicit sequences decode or prefill again. */
+void batch_regroup(struct cluster *cluster, struct leap_replica *replica);
+
+/* Makes a decoder's own numbers true (computed, emitted, delivered, last_token); it stays one. */
+void batch_settle(const struct batch *batch, struct request *request);
+
+/* Blocks that the decoders need for the step that starts after `ahead` more steps. */
+int64_t batch_blocks_needed(const struct batch *batch, int64_t block_size, int64_t ahead);
+
+/* Blocks that they need over the steps `from`..`to` - 1 from now. */
+int64_t batch_blocks_over(const struct batch *batch, int64_t block_size, int64_t from, int64_t to);
+
+/* The step count at which the next decoder ends; INT64_MAX without decoders that emit. */
+int64_t batch_next_end(struct cluster *cluster, struct batch *batch);
+
+/* Takes the next decoder that ends at `steps`; BATCH_NONE if there is none (left). */
+uint32_t batch_pop_end(struct cluster *cluster, struct batch *batch);
+
+#endif

@@ -1,0 +1,37 @@
+/* form.h - which requests the next step of a replica serves, on aggregates: a row of a table for each policy. */
+#ifndef TOKENMILL_SIM_LEAP_FORM_H
+#define TOKENMILL_SIM_LEAP_FORM_H
+
+#include "sim/leap/replica.h"
+
+struct leap_policy {
+    /* Forms the step that starts at `now`: fills `work`. `*wake`: see sim/stepwise/schedule.h. */
+    void (*form)(struct cluster *cluster, struct leap_replica *replica, i128 now, i128 *wake);
+    bool keeps_finished;
+};
+
+const struct leap_policy *leap_policy_of(enum batching_policy policy);
+
+extern const struct leap_policy leap_continuous, leap_prefill_first, leap_static;
+
+/* Shared by the policies. */
+
+int64_t leap_blocks_for(const struct pool_config *config, int64_t tokens);
+
+/* Takes blocks until the request holds enough for `tokens`; false, and nothing taken, if they are not free. */
+bool leap_hold(struct leap_replica *replica, struct request *request, int64_t tokens);
+
+/* Moves the head of the queue into the batch. */
+void leap_admit_head(struct cluster *cluster, struct leap_replica *replica, i128 now);
+void leap_reject_head(struct cluster *cluster, struct leap_replica *replica, i128 now);
+
+/* Gives a prefiller a chunk of the step. */
+void leap_give_chunk(struct cluster *cluster, struct leap_replica *replica, uint32_t request, int64_t tokens, i128 now);
+
+/* Gives every decoder its token, and takes their blocks, preempting the latest admitted while blocks run out. */
+void leap_give_decoders(struct cluster *cluster, struct leap_replica *replica, i128 now, bool *preempted);
+
+/* The latest admitted loses blocks and progress, and goes to the head of its replica's queue. Returns it. */
+uint32_t leap_preempt_latest(struct cluster *cluster, struct leap_replica *replica, i128 now);
+
+#endif

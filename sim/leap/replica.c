@@ -1,0 +1,478 @@
+/* replica.c - a stretch of steps of one replica: its start, its end, and what arrives in between. */
+#include "sim/leap/replica.h"
+
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "sim/clock.h"
+#include "sim/leap/form.h"
+
+/* ---- queues ---- */
+
+struct leap_replica *leap_replica_at(const struct cluster *cluster, uint32_t index) {
+    return (struct leap_replica *)cluster->replicas + index;
+}
+
+size_t leap_waiting(const struct leap_replica *replica) {
+    return replica->waiting.count + (replica->pool_queue != NULL ? replica->pool_queue->count : 0);
+}
+
+uint32_t leap_waiting_at(const struct leap_replica *replica, size_t i) {
+    size_t own = replica->waiting.count;
+    return i < own ? queue_at(&replica->waiting, i) : queue_at(replica->pool_queue, i - own);
+}
+
+static void set_event(struct cluster *cluster, const struct leap_replica *replica, enum event_class class,
+                      i128 instant) {
+    cluster_set_replica_event(cluster, replica->index, class, instant);
+}
+
+/* Ends the replica's stretch at its first boundary at or after `key`: it may have something new to serve. */
+static void cut_at(struct cluster *cluster, struct leap_replica *replica, int64_t key) {
+    if (replica->stepping && leap_cut(replica, key)) {
+        set_event(cluster, replica, EVENT_STEP_END, replica->end);
+    }
+}
+
+/* The pool's queue has another head, or none: any busy replica of the pool may take it at its next boundary, or leaves nobody
+ * waiting from then on. At one key replicas pull by index: those below `puller` have passed their boundary at `key`. */
+static void cut_pool(struct cluster *cluster, uint32_t pool, int64_t key, uint32_t puller) {
+    for (uint32_t i = cluster->pools[pool].begin; i < cluster->pools[pool].end; i++) {
+        cut_at(cluster, leap_replica_at(cluster, i), i < puller ? key + 1 : key);
+    }
+}
+
+uint32_t leap_pop_waiting(struct cluster *cluster, struct leap_replica *replica, i128 now) {
+    if (replica->waiting.count > 0) {
+        return queue_pop_front(&replica->waiting);
+    }
+    uint32_t request = queue_pop_front(replica->pool_queue);
+    cluster_pool_queue_changed(cluster, replica->pool, now);
+    cluster->requests[request].replica = replica->index;
+    cluster->outstanding[replica->index]++;
+    cut_pool(cluster, replica->pool, key_of_instant(now), replica->index);
+    return request;
+}
+
+/* ---- start ---- */
+
+static void notice(struct cluster *cluster, struct leap_replica *replica, int64_t key) {
+    if (!replica->stepping) {
+        replica->start_pending = true;
+        set_event(cluster, replica, EVENT_STEP_START, instant_of_key(key));
+    }
+}
+
+static void begin_stretch(struct cluster *cluster, struct leap_replica *replica, i128 now) {
+    replica->stepping = true;
+    replica->backlog = leap_waiting(replica) > 0;
+    replica->start = now;
+    leap_plan(cluster, replica);
+    set_event(cluster, replica, EVENT_STEP_END, replica->end);
+}
+
+static void step_start(struct cluster *cluster, uint32_t index, int64_t key) {
+    struct leap_replica *replica = leap_replica_at(cluster, index);
+    CHECK(!replica->stepping);
+    i128 at = instant_of_key(key);
+    i128 now = at > replica->end ? at : replica->end;
+    i128 wake = -1;
+    replica->start_pending = false;
+    cluster_clear_replica_event(cluster, index);
+    replica->work = (struct step_work){0};
+    replica->walked = replica->preempted = false;
+    leap_policy_of(replica->config->batching.policy)->form(cluster, replica, now, &wake);
+    leap_meter_levels(cluster, replica, now);
+    if (replica->work.prefill_seqs + replica->work.decode_seqs > 0) {
+        begin_stretch(cluster, replica, now);
+        return;
+    }
+    CHECK(replica->batch.count == 0);
+    if (wake >= 0) {
+        set_event(cluster, replica, EVENT_STEP_START, instant_of_key(key_at_or_after(wake)));
+    }
+}
+
+/* ---- end: decoders ---- */
+
+static bool delivers_tokens(const struct leap_replica *replica) {
+    return replica->config->batching.deliver == DELIVER_TOKEN;
+}
+
+/* The gaps of those that joined since the last decoding step: each knows its last token. */
+static void record_joined_gaps(struct cluster *cluster, struct leap_replica *replica, i128 first_end) {
+    struct batch *batch = &replica->batch;
+    for (size_t i = 0; i < batch->joined_count; i++) {
+        struct request *request = &cluster->requests[batch->joined[i]];
+        request->joined = false;
+        if (delivers_tokens(replica) && recorder_measures(&cluster->recorder, request->arrival_key)) {
+            batch->by_workload[request->workload].joining++;
+            i128 gap = first_end - request->last_token + replica->config->token_delay;
+            recorder_token_gap(&cluster->recorder, request->workload, gap, 1);
+        }
+    }
+    batch->joined_count = 0;
+}
+
+/* Gaps of one workload's measured decoders over the stretch. */
+static void record_gaps(struct cluster *cluster, struct leap_replica *replica, uint32_t workload, i128 first_end) {
+    struct decoder_count *counts = &replica->batch.by_workload[workload];
+    i128 delay = replica->config->token_delay;
+    int64_t old = counts->measured - counts->joining;
+    if (old > 0) {
+        recorder_token_gap(&cluster->recorder, workload, first_end - replica->batch.last_token_at + delay, (uint64_t)old);
+    }
+    counts->joining = 0;
+    if (counts->measured > 0 && replica->planned > 1) {
+        struct series rest = {series_term(replica->durations, 1) + delay, replica->durations.growth};
+        recorder_token_gaps(&cluster->recorder, workload, rest.first, rest.growth, replica->planned - 1,
+                            (uint64_t)counts->measured);
+    }
+}
+
+static void count_tokens(struct cluster *cluster, struct leap_replica *replica) {
+    bool counts = cluster_in_window(cluster, key_of_instant(replica->end));
+    for (uint32_t i = 0; i < cluster->config->workload_count; i++) {
+        int64_t tokens = replica->batch.by_workload[i].emitting * replica->planned;
+        cluster->token_total += tokens;
+        cluster->outcome->workloads[i].tokens[replica->pool].output += counts ? tokens : 0;
+    }
+}
+
+/* Every decoder has had `planned` tokens. */
+static void decoders_advance(struct cluster *cluster, struct leap_replica *replica) {
+    struct batch *batch = &replica->batch;
+    int64_t steps = replica->planned;
+    i128 first_end = replica->start + replica->durations.first;
+    count_tokens(cluster, replica);
+    record_joined_gaps(cluster, replica, first_end);
+    for (uint32_t i = 0; delivers_tokens(replica) && i < cluster->config->workload_count; i++) {
+        record_gaps(cluster, replica, i, first_end);
+    }
+    if (replica->config->batching.policy != BATCHING_STATIC) {
+        replica->free_blocks -= batch_blocks_over(batch, replica->config->block_size, 1, steps);
+    }
+    batch->steps += steps;
+    batch->context += steps * batch->decoding;
+    batch->last_token_at = replica->end;
+    replica->kv_tokens += steps * batch->decoding;
+}
+
+/* ---- end: explicit sequences ---- */
+
+static void deliver(struct cluster *cluster, struct leap_replica *replica, struct request *request) {
+    if (request->first_token == LATENCY_NONE) {
+        request->first_token = replica->end;
+    } else if (recorder_measures(&cluster->recorder, request->arrival_key)) {
+        i128 gap = replica->end - request->last_token + replica->config->token_delay;
+        recorder_token_gap(&cluster->recorder, request->workload, gap, 1);
+    }
+    request->last_token = replica->end;
+}
+
+static void emit_one(struct cluster *cluster, struct leap_replica *replica, struct request *request) {
+    request->emitted++;
+    if (request->emitted <= request->delivered) {
+        return;
+    }
+    request->delivered = request->emitted;
+    int64_t prompt = request->delivered == 1 ? request->input : 0;
+    cluster->token_total += prompt + 1;
+    if (cluster_in_window(cluster, key_of_instant(replica->end))) {
+        struct token_counts *tokens = &cluster->outcome->workloads[request->workload].tokens[replica->pool];
+        tokens->input += prompt;
+        tokens->output++;
+    }
+    if (delivers_tokens(replica)) {
+        deliver(cluster, replica, request);
+    }
+}
+
+/* Positions computed by an explicit sequence: `before` .. `computed` - 1. */
+static void count_positions(struct cluster *cluster, struct leap_replica *replica, struct request *request,
+                            int64_t before) {
+    int64_t seen = request->high_water < request->computed ? request->high_water : request->computed;
+    struct token_counts *tokens = &cluster->outcome->workloads[request->workload].tokens[replica->pool];
+    if (cluster_in_window(cluster, key_of_instant(replica->end))) {
+        tokens->recomputed += seen > before ? seen - before : 0;
+        tokens->prefilled += before < request->target ? request->computed - before : 0;
+    }
+    request->high_water = request->computed > request->high_water ? request->computed : request->high_water;
+}
+
+/* A sequence that had a chunk of the step. True if it has its whole target now. */
+static bool advance(struct cluster *cluster, struct leap_replica *replica, struct request *request) {
+    int64_t before = request->computed;
+    request->computed += request->chunk;
+    replica->kv_tokens += request->chunk;
+    request->chunk = 0;
+    count_positions(cluster, replica, request, before);
+    if (request->computed < request->target) {
+        return false;
+    }
+    emit_one(cluster, replica, request);
+    return true;
+}
+
+/* ---- end: requests ---- */
+
+static void end_request(struct cluster *cluster, struct leap_replica *replica, struct request *request) {
+    if (delivers_tokens(replica)) {
+        request->last_token = replica->end;
+    }
+    cluster_complete(cluster, request, replica->end);
+}
+
+/* Ends a request and lets go of it. */
+static void finish(struct cluster *cluster, struct leap_replica *replica, uint32_t index) {
+    struct request *request = &cluster->requests[index];
+    bool was_decoding = request->decoding;
+    bool reserved = replica->config->batching.policy == BATCHING_STATIC;
+    batch_remove(cluster, replica, index);
+    if (!request->ended) {
+        end_request(cluster, replica, request);
+    }
+    replica->free_blocks +=
+        was_decoding && !reserved ? leap_blocks_for(replica->config, request->computed) : request->blocks;
+    replica->kv_tokens -= request->computed;
+    request->blocks = 0;
+    CHECK(replica->free_blocks <= replica->config->num_gpu_blocks);
+    cluster_request_free(cluster, index);
+}
+
+/* Requests that end with this step, in order of admission. */
+struct ending {
+    uint32_t *items;
+    size_t count, capacity;
+};
+
+static void ending_add(struct cluster *cluster, struct ending *ending, uint32_t index) {
+    if (ending->count == ending->capacity) {
+        ending->capacity = 2 * ending->capacity + 16;
+        ending->items = xrealloc(ending->items, ending->capacity, sizeof *ending->items);
+    }
+    size_t i = ending->count++;
+    uint64_t admission = cluster->requests[index].admission;
+    for (; i > 0 && cluster->requests[ending->items[i - 1]].admission > admission; i--) {
+        ending->items[i] = ending->items[i - 1];
+    }
+    ending->items[i] = index;
+}
+
+/* Explicit sequences take what they got; those that have their target decode from now on, or end. */
+static void prefillers_advance(struct cluster *cluster, struct leap_replica *replica, struct ending *ending) {
+    struct batch *batch = &replica->batch;
+    for (size_t i = 0; i < batch->prefilling_count;) {
+        uint32_t index = batch->prefilling[i];
+        struct request *request = &cluster->requests[index];
+        if (request->chunk == 0 || !advance(cluster, replica, request)) {
+            i++;
+        } else if (request->emitted == request->output) {
+            ending_add(cluster, ending, index);
+            i++;
+        } else {
+            batch_start_decoding(cluster, replica, index);
+        }
+    }
+}
+
+static void walked_advance(struct cluster *cluster, struct leap_replica *replica, struct ending *ending) {
+    for (uint32_t index = replica->batch.first; index != BATCH_NONE; index = cluster->requests[index].next) {
+        struct request *request = &cluster->requests[index];
+        if (request->chunk > 0 && advance(cluster, replica, request) && request->emitted == request->output) {
+            ending_add(cluster, ending, index);
+        }
+    }
+}
+
+static void find_ended_decoders(struct cluster *cluster, struct leap_replica *replica, struct ending *ending) {
+    for (;;) {
+        uint32_t index = batch_pop_end(cluster, &replica->batch);
+        if (index == BATCH_NONE) {
+            return;
+        }
+        ending_add(cluster, ending, index);
+    }
+}
+
+static void finish_all(struct cluster *cluster, struct leap_replica *replica, const struct ending *ending) {
+    for (size_t i = 0; i < ending->count; i++) {
+        finish(cluster, replica, ending->items[i]);
+    }
+}
+
+/* ---- end: static batches ---- */
+
+/* One that has finished its prompt and its only token decodes on as padding. */
+static void stop_emitting(struct cluster *cluster, struct leap_replica *replica, uint32_t index) {
+    struct request *request = &cluster->requests[index];
+    if (!request->decoding) {
+        batch_start_decoding(cluster, replica, index);
+        request->joined = false;
+        replica->batch.joined_count--;
+    }
+    batch_stop_emitting(cluster, &replica->batch, index);
+}
+
+static bool whole_batch_ended(const struct cluster *cluster, const struct leap_replica *replica) {
+    if (replica->batch.prefilling_count > 0) {
+        return false;
+    }
+    for (size_t i = 0; i < cluster->config->workload_count; i++) {
+        if (replica->batch.by_workload[i].emitting > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* All of a request's tokens at once, at the batch's end. */
+static void deliver_all(struct cluster *cluster, struct leap_replica *replica, struct request *request) {
+    deliver(cluster, replica, request);
+    if (recorder_measures(&cluster->recorder, request->arrival_key)) {
+        recorder_token_gap(&cluster->recorder, request->workload, replica->config->token_delay,
+                           (uint64_t)(request->output - 1));
+    }
+}
+
+static void finish_batch(struct cluster *cluster, struct leap_replica *replica) {
+    struct batch *batch = &replica->batch;
+    for (uint32_t i = batch->first; !delivers_tokens(replica) && i != BATCH_NONE; i = cluster->requests[i].next) {
+        deliver_all(cluster, replica, &cluster->requests[i]);
+    }
+    while (batch->first != BATCH_NONE) {
+        finish(cluster, replica, batch->first);
+    }
+    batch->ends.count = 0;
+}
+
+static void end_static(struct cluster *cluster, struct leap_replica *replica, const struct ending *ending) {
+    for (size_t i = 0; i < ending->count; i++) {
+        stop_emitting(cluster, replica, ending->items[i]);
+        struct request *request = &cluster->requests[ending->items[i]];
+        if (delivers_tokens(replica) && !whole_batch_ended(cluster, replica)) {
+            end_request(cluster, replica, request);
+        }
+    }
+    if (whole_batch_ended(cluster, replica)) {
+        finish_batch(cluster, replica);
+    }
+}
+
+/* ---- end ---- */
+
+static i128 step_end(struct cluster *cluster, uint32_t index) {
+    struct leap_replica *replica = leap_replica_at(cluster, index);
+    struct ending ending = {0};
+    CHECK(replica->stepping);
+    replica->stepping = false;
+    leap_meter_stretch(cluster, replica);
+    if (replica->walked) {
+        walked_advance(cluster, replica, &ending);
+    } else {
+        if (replica->work.decode_seqs > 0) {
+            decoders_advance(cluster, replica);
+            find_ended_decoders(cluster, replica, &ending);
+        }
+        prefillers_advance(cluster, replica, &ending);
+    }
+    if (leap_policy_of(replica->config->batching.policy)->keeps_finished) {
+        end_static(cluster, replica, &ending);
+    } else {
+        finish_all(cluster, replica, &ending);
+    }
+    if (replica->walked) {
+        batch_regroup(cluster, replica);
+        replica->walked = false;
+    }
+    free(ending.items);
+    leap_meter_levels(cluster, replica, replica->end);
+    cluster_clear_replica_event(cluster, index);
+    if (replica->batch.count > 0 || leap_waiting(replica) > 0) {
+        notice(cluster, replica, key_of_instant(replica->end));
+    }
+    return replica->end;
+}
+
+/* ---- the engine ---- */
+
+static void init_replica(struct cluster *cluster, uint32_t index, uint32_t pool) {
+    struct leap_replica *replica = leap_replica_at(cluster, index);
+    const struct pool_config *config = &cluster->config->pools[pool];
+    bool central = cluster->config->routing == ROUTING_CENTRAL_QUEUE;
+    *replica = (struct leap_replica){
+        .index = index,
+        .pool = pool,
+        .config = config,
+        .pool_queue = central ? &cluster->pools[pool].queue : NULL,
+        .free_blocks = config->num_gpu_blocks,
+    };
+    batch_init(&replica->batch, config->block_size, cluster->config->workload_count);
+    leap_meter_init(cluster, &replica->meter);
+}
+
+static void init(struct cluster *cluster) {
+    cluster->replicas = xcalloc(cluster->replica_count, sizeof(struct leap_replica));
+    for (uint32_t pool = 0; pool < cluster->config->pool_count; pool++) {
+        for (uint32_t i = cluster->pools[pool].begin; i < cluster->pools[pool].end; i++) {
+            init_replica(cluster, i, pool);
+        }
+    }
+}
+
+static void release(struct cluster *cluster) {
+    for (uint32_t i = 0; i < cluster->replica_count; i++) {
+        struct leap_replica *replica = leap_replica_at(cluster, i);
+        batch_release(&replica->batch);
+        queue_release(&replica->waiting);
+    }
+    free(cluster->replicas);
+}
+
+/* A newcomer may be served before the stretch ends only if nobody waits before it; if it is not, steps have a backlog from the next
+ * boundary on. Behind others it changes nothing. */
+static void enqueue(struct cluster *cluster, uint32_t index, int64_t key) {
+    struct leap_replica *replica = leap_replica_at(cluster, cluster->requests[index].replica);
+    bool is_next = replica->waiting.count == 0;
+    queue_push_back(&replica->waiting, index);
+    leap_meter_waiting(cluster, replica, instant_of_key(key));
+    if (is_next) {
+        cut_at(cluster, replica, key);
+    }
+    notice(cluster, replica, key);
+}
+
+/* The idle replica of lowest index takes notice of the pool's queue; without one, whoever reaches a boundary first. */
+static void pool_queue_grew(struct cluster *cluster, uint32_t pool, int64_t key) {
+    for (uint32_t i = cluster->pools[pool].begin; i < cluster->pools[pool].end; i++) {
+        struct leap_replica *replica = leap_replica_at(cluster, i);
+        if (!replica->stepping && !replica->start_pending) {
+            notice(cluster, replica, key);
+            break;
+        }
+    }
+    cut_pool(cluster, pool, key, 0);
+}
+
+static void settle(struct cluster *cluster, uint32_t index) {
+    struct request *request = &cluster->requests[index];
+    if (request->running && request->decoding && !request->padding) {
+        batch_settle(&leap_replica_at(cluster, request->replica)->batch, request);
+    }
+}
+
+static void close_replica(struct cluster *cluster, uint32_t index, i128 end) {
+    leap_meter_cut(cluster, leap_replica_at(cluster, index), end);
+}
+
+const struct engine leap_engine = {
+    .init = init,
+    .release = release,
+    .enqueue = enqueue,
+    .pool_queue_grew = pool_queue_grew,
+    .step_start = step_start,
+    .step_end = step_end,
+    .settle = settle,
+    .close = close_replica,
+};

@@ -1,0 +1,53 @@
+/* walk.c - steps that aggregates cannot say: budget or blocks short with prefillers among decoders, or decoders that emit again what
+ * their client has. Every sequence is explicit for one step. */
+#include "base/check.h"
+#include "sim/leap/form.h"
+
+static int64_t tokens_wanted(const struct batching_config *batching, const struct request *request, int64_t budget) {
+    int64_t rest = request->target - request->computed;
+    if (rest <= 0) {
+        return 1;
+    }
+    rest = rest < budget ? rest : budget;
+    return batching->chunk > 0 && batching->chunk < rest ? batching->chunk : rest;
+}
+
+static void give(struct cluster *cluster, struct leap_replica *replica, uint32_t index, int64_t tokens, i128 now) {
+    struct request *request = &cluster->requests[index];
+    if (request->computed < request->target) {
+        leap_give_chunk(cluster, replica, index, tokens, now);
+        return;
+    }
+    request->chunk = 1;
+    replica->work.decode_seqs++;
+    replica->work.decode_context += request->computed;
+}
+
+/* Room for `tokens` more of a sequence, preempting the latest; false if it had to go itself. */
+static bool make_room(struct cluster *cluster, struct leap_replica *replica, uint32_t index, int64_t tokens, i128 now,
+                      bool *preempted) {
+    struct request *request = &cluster->requests[index];
+    while (!leap_hold(replica, request, request->computed + tokens)) {
+        *preempted = true;
+        if (leap_preempt_latest(cluster, replica, now) == index) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int64_t leap_walk(struct cluster *cluster, struct leap_replica *replica, int64_t budget, i128 now, bool *preempted) {
+    struct batch *batch = &replica->batch;
+    batch_dissolve(cluster, replica);
+    replica->walked = true;
+    for (uint32_t index = batch->first; index != BATCH_NONE && budget > 0;) {
+        int64_t tokens = tokens_wanted(&replica->config->batching, &cluster->requests[index], budget);
+        if (!make_room(cluster, replica, index, tokens, now, preempted)) {
+            break;
+        }
+        give(cluster, replica, index, tokens, now);
+        budget -= tokens;
+        index = cluster->requests[index].next;
+    }
+    return budget;
+}

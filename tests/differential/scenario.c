@@ -1,0 +1,320 @@
+#include "tests/differential/scenario.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/random.h"
+#include "sim/clock.h"
+
+/* ---- dice ---- */
+
+struct dice {
+    struct random_stream stream;
+    uint64_t thrown;
+};
+
+static double uniform(struct dice *dice) {
+    return random_uniform(dice->stream, dice->thrown++, 0);
+}
+
+/* low..high, each as likely. */
+static int64_t between(struct dice *dice, int64_t low, int64_t high) {
+    return low + (int64_t)(uniform(dice) * (double)(high - low + 1));
+}
+
+static bool chance(struct dice *dice, double probability) {
+    return uniform(dice) < probability;
+}
+
+/* ---- sources ---- */
+
+struct list_source {
+    struct arrival_source source;
+    const struct scenario_workload *list;
+    size_t next;
+};
+
+static enum arrival_status list_next(struct arrival_source *source, int64_t end_key, struct arrival *out,
+                                     struct diags *diags) {
+    struct list_source *list = (struct list_source *)source;
+    (void)diags;
+    if (list->next == list->list->count) {
+        return ARRIVAL_END;
+    }
+    const struct scenario_request *request = &list->list->requests[list->next];
+    if (request->key >= end_key) {
+        return ARRIVAL_END;
+    }
+    *out = (struct arrival){
+        .key = request->key,
+        .draw = list->next++,
+        .input_tokens = request->input,
+        .output_tokens = request->output,
+    };
+    source->counts.read++;
+    return ARRIVAL_READY;
+}
+
+static void list_free(struct arrival_source *source) {
+    free(source);
+}
+
+static struct arrival_source *list_open(const void *context, uint64_t seed, uint32_t replication,
+                                        struct diags *diags) {
+    static const struct arrival_source_type type = {.name = "list", .next = list_next, .free = list_free};
+    (void)seed;
+    (void)replication;
+    (void)diags;
+    struct list_source *list = xcalloc(1, sizeof *list);
+    list->source.type = &type;
+    list->list = context;
+    return &list->source;
+}
+
+/* ---- parts ---- */
+
+/* Seconds a step: mostly milliseconds, at times next to nothing, at times minutes. */
+static double any_cost(struct dice *dice) {
+    double kind = uniform(dice);
+    if (kind < 0.15) {
+        return 0;
+    }
+    if (kind < 0.25) {
+        return (double)between(dice, 1, 50) / UNIT_PER_S;
+    }
+    if (kind < 0.30) {
+        return uniform(dice) * 5;
+    }
+    return kind < 0.6 ? (double)between(dice, 1, 20) * 1e-3 : uniform(dice) * 1e-3;
+}
+
+static void make_step(struct dice *dice, struct linear_step *step) {
+    *step = (struct linear_step){.c0_s = any_cost(dice)};
+    if (chance(dice, 0.3)) {
+        step->c0_s = 0.01; /* constant steps: ties on their boundaries can be constructed */
+        return;
+    }
+    step->c1_s = any_cost(dice) / 50;
+    step->c2_s = any_cost(dice) / 10;
+    step->c3_s = chance(dice, 0.3) ? 0 : any_cost(dice) / 1000;
+    step->c4_s = chance(dice, 0.5) ? 0 : any_cost(dice) / 10000;
+    step->quantum_s = chance(dice, 0.2) ? (double)between(dice, 1, 2000) * 1e-6 : 0;
+}
+
+static void make_work(struct dice *dice, struct work_model *work) {
+    *work = (struct work_model){
+        .flop_per_token = between(dice, 0, 1000000),
+        .flop_per_seq = between(dice, 0, 1000),
+        .flop_per_context = between(dice, 0, 1000),
+        .flop_per_attention_x2 = between(dice, 0, 100),
+        .byte_per_step = between(dice, 0, 1000000),
+        .byte_per_token = between(dice, 0, 1000),
+        .byte_per_context = between(dice, 0, 10000),
+        .energy_per_flop = between(dice, 0, 1000000000),
+        .energy_per_byte = between(dice, 0, 1000000000),
+        .active_mw = between(dice, 0, 100000),
+    };
+    work->cap_mw = chance(dice, 0.3) ? 0 : between(dice, 1, 400000);
+}
+
+static void make_batching(struct dice *dice, struct batching_config *batching) {
+    *batching = (struct batching_config){
+        .policy = (enum batching_policy)between(dice, 0, BATCHING_POLICY_COUNT - 1),
+        .max_num_seqs = chance(dice, 0.7) ? between(dice, 1, 12) : between(dice, 1, 64),
+        .kv_admission = chance(dice, 0.3) ? KV_ADMISSION_PROMPT : KV_ADMISSION_CHUNK,
+        .watermark_blocks = chance(dice, 0.2) ? between(dice, 1, 4) : 0,
+        .on_preempt = chance(dice, 0.3) ? ON_PREEMPT_RESTART : ON_PREEMPT_RECOMPUTE,
+        .max_wait = (i128)(uniform(dice) * 2 * UNIT_PER_S),
+        .deliver = DELIVER_TOKEN,
+    };
+    if (batching->policy == BATCHING_STATIC && chance(dice, 0.4)) {
+        batching->deliver = DELIVER_BATCH;
+    }
+    batching->max_num_batched_tokens = batching->max_num_seqs + between(dice, 0, chance(dice, 0.5) ? 20 : 400);
+    batching->chunk = chance(dice, 0.4) ? between(dice, 1, 40) : 0;
+}
+
+static void make_pool(struct dice *dice, struct random_scenario *scenario, size_t i) {
+    static const char *const names[SCENARIO_POOLS_MAX] = {"a", "b", "c"};
+    struct pool_config *pool = &scenario->pools[i];
+    struct diags *diags = diags_new();
+    make_step(dice, &scenario->steps[i]);
+    make_work(dice, &scenario->works[i]);
+    *pool = (struct pool_config){
+        .name = names[i],
+        .replicas = chance(dice, 0.5) ? 1 : between(dice, 1, 4),
+        .gpus_per_replica = 1,
+        .block_size = between(dice, 1, 16),
+        .max_model_len = chance(dice, 0.8) ? 100000 : between(dice, 20, 200),
+        .step_model = step_model_new_linear(&scenario->steps[i], &scenario->works[i], diags, (struct position){0}),
+        .token_delay = chance(dice, 0.2) ? between(dice, 0, 1000000000) : 0,
+        .finish_delay = chance(dice, 0.2) ? between(dice, 0, 1000000000000) : 0,
+    };
+    CHECK(pool->step_model != NULL);
+    make_batching(dice, &pool->batching);
+    pool->num_gpu_blocks = chance(dice, 0.3) ? KV_BLOCKS_UNLIMITED : between(dice, 4, 120);
+    diags_free(diags);
+}
+
+static void make_requests(struct dice *dice, struct scenario_workload *source, double spacing_s) {
+    double kind = uniform(dice);
+    double grid_s = chance(dice, 0.3) ? 0.01 : 0; /* on the boundaries of constant steps */
+    int64_t longest = chance(dice, 0.5) ? 30 : 300;
+    double now = 0;
+    source->count = (size_t)between(dice, 1, chance(dice, 0.2) ? SCENARIO_REQUESTS_MAX : 60);
+    for (size_t i = 0; i < source->count; i++) {
+        if (i > 0 && !chance(dice, 0.15) && kind > 0.1) {
+            now += 2 * uniform(dice) * spacing_s;
+        }
+        double at = grid_s > 0 ? (double)(int64_t)(now / grid_s) * grid_s : now;
+        source->requests[i] = (struct scenario_request){
+            .key = key_of_s(at),
+            .input = between(dice, 1, longest),
+            .output = chance(dice, 0.15) ? 1 : between(dice, 1, longest),
+        };
+    }
+}
+
+static void make_slo(struct dice *dice, struct workload_config *workload) {
+    static const enum latency_metric metrics[] = {LATENCY_TTFT, LATENCY_TPOT, LATENCY_E2E, LATENCY_QUEUE};
+    workload->slo_count = (size_t)between(dice, 0, 4);
+    for (size_t i = 0; i < workload->slo_count; i++) {
+        workload->slo[i] = (struct slo_threshold){
+            .metric = metrics[i], .percent = 99, .limit = (i128)(uniform(dice) * 3 * UNIT_PER_S)};
+    }
+}
+
+static void make_lengths(struct dice *dice, struct workload_config *workload) {
+    workload->input_tokens =
+        (struct length_spec){.kind = LENGTH_UNIFORM, .min = 1, .max = (double)between(dice, 1, 60)};
+    workload->output_tokens =
+        (struct length_spec){.kind = LENGTH_UNIFORM, .min = 1, .max = (double)between(dice, 1, 60)};
+}
+
+static void make_loop(struct dice *dice, struct scenario_workload *source, struct workload_config *workload) {
+    source->closed_loop = true;
+    source->loop = (struct arrival_spec){
+        .name = workload->name,
+        .process = ARRIVAL_CLOSED_LOOP,
+        .clients = (uint32_t)between(dice, 1, 20),
+        .think_kind = chance(dice, 0.5) ? THINK_CONSTANT : THINK_EXPONENTIAL,
+        .think_s = chance(dice, 0.4) ? 0 : uniform(dice),
+        .start = chance(dice, 0.5) ? CLOSED_LOOP_START_NOW : CLOSED_LOOP_START_THINK,
+    };
+    workload->arrivals = arrival_spec_factory(&source->loop);
+    make_lengths(dice, workload);
+}
+
+/* The pools that a workload goes to: one, or a run of them. */
+static void make_targets(struct dice *dice, struct random_scenario *scenario, size_t i) {
+    struct workload_config *workload = &scenario->workloads[i];
+    bool one = scenario->config.routing == ROUTING_CENTRAL_QUEUE || chance(dice, 0.5);
+    uint32_t first = (uint32_t)between(dice, 0, (int64_t)scenario->config.pool_count - 1);
+    workload->pool_count = one ? 1 : scenario->config.pool_count - first;
+    for (uint32_t pool = 0; pool < workload->pool_count; pool++) {
+        scenario->targets[i][pool] = first + pool;
+    }
+    workload->pools = scenario->targets[i];
+}
+
+static void make_workload(struct dice *dice, struct random_scenario *scenario, size_t i) {
+    static const char *const names[SCENARIO_WORKLOADS_MAX] = {"x", "y", "z"};
+    struct workload_config *workload = &scenario->workloads[i];
+    *workload = (struct workload_config){.name = names[i]};
+    make_targets(dice, scenario, i);
+    if (chance(dice, 0.25)) {
+        make_loop(dice, &scenario->sources[i], workload);
+    } else {
+        make_requests(dice, &scenario->sources[i], chance(dice, 0.2) ? 3 : 0.3 * uniform(dice));
+        workload->arrivals = (struct arrival_factory){.open = list_open, .context = &scenario->sources[i]};
+    }
+    if (chance(dice, 0.2)) {
+        workload->arrival_delay_base = between(dice, 0, (int64_t)1 << 58);
+        workload->arrival_delay_per_input_token = between(dice, 0, (int64_t)1 << 50);
+        workload->arrival_delay_quantum = chance(dice, 0.5) ? (i128)1048576000000 : 0;
+    }
+    make_slo(dice, workload);
+}
+
+static void make_window(struct dice *dice, struct sim_config *config) {
+    bool endless = false;
+    for (size_t i = 0; i < config->workload_count; i++) {
+        endless = endless || config->workloads[i].arrivals.open != list_open;
+    }
+    config->end_key = KEY_NEVER;
+    config->max_requests = endless || chance(dice, 0.3) ? between(dice, 1, 500) : 0;
+    if (chance(dice, 0.4)) {
+        config->end_key = chance(dice, 0.5) ? key_of_s((double)between(dice, 1, 1000) * 0.01) : key_of_s(uniform(dice) * 200);
+        config->end_key += config->end_key == 0;
+    }
+    if (chance(dice, 0.4)) {
+        config->warmup_key = chance(dice, 0.5) ? key_of_s((double)between(dice, 1, 300) * 0.01) : key_of_s(uniform(dice) * 3);
+    }
+}
+
+struct random_scenario *random_scenario_new(uint64_t number) {
+    struct random_scenario *scenario = xcalloc(1, sizeof *scenario);
+    struct dice dice = {.stream = random_stream_make(number, 0, RANDOM_ARRIVAL, "differential")};
+    struct sim_config *config = &scenario->config;
+    scenario->number = number;
+    *config = (struct sim_config){
+        .seed = number,
+        .routing = (enum routing_policy)between(&dice, 0, ROUTING_POLICY_COUNT - 1),
+        .pools = scenario->pools,
+        .pool_count = chance(&dice, 0.6) ? 1 : (size_t)between(&dice, 1, SCENARIO_POOLS_MAX),
+        .workloads = scenario->workloads,
+        .workload_count = chance(&dice, 0.6) ? 1 : (size_t)between(&dice, 1, SCENARIO_WORKLOADS_MAX),
+    };
+    for (size_t i = 0; i < config->pool_count; i++) {
+        make_pool(&dice, scenario, i);
+    }
+    for (size_t i = 0; i < config->workload_count; i++) {
+        make_workload(&dice, scenario, i);
+    }
+    make_window(&dice, config);
+    return scenario;
+}
+
+void random_scenario_free(struct random_scenario *scenario) {
+    for (size_t i = 0; scenario != NULL && i < scenario->config.pool_count; i++) {
+        step_model_free((struct step_model *)(uintptr_t)scenario->pools[i].step_model);
+    }
+    free(scenario);
+}
+
+/* ---- words ---- */
+
+static void print_pool(const struct pool_config *pool, const struct linear_step *step) {
+    const struct batching_config *batching = &pool->batching;
+    printf("pool %s: %" PRId64 " x %s seqs %" PRId64 " budget %" PRId64 " chunk %" PRId64 " blocks %" PRId64 " of %" PRId64
+           " admission %d watermark %" PRId64 " preempt %d deliver %d wait %g len %" PRId64 "\n",
+           pool->name, pool->replicas, batching_policy_name(batching->policy), batching->max_num_seqs,
+           batching->max_num_batched_tokens, batching->chunk, pool->num_gpu_blocks, pool->block_size,
+           (int)batching->kv_admission, batching->watermark_blocks, (int)batching->on_preempt, (int)batching->deliver,
+           units_to_s(batching->max_wait), pool->max_model_len);
+    printf("  step c0 %g c1 %g c2 %g c3 %g c4 %g quantum %g\n", step->c0_s, step->c1_s, step->c2_s, step->c3_s,
+           step->c4_s, step->quantum_s);
+}
+
+void random_scenario_print(const struct random_scenario *scenario) {
+    const struct sim_config *config = &scenario->config;
+    printf("scenario %" PRIu64 ": %s, requests %" PRId64 ", warm-up %.12g s, end %.12g s\n", scenario->number,
+           routing_policy_name(config->routing), config->max_requests, key_to_s(config->warmup_key),
+           config->end_key == KEY_NEVER ? -1 : key_to_s(config->end_key));
+    for (size_t i = 0; i < config->pool_count; i++) {
+        print_pool(&scenario->pools[i], &scenario->steps[i]);
+    }
+    for (size_t i = 0; i < config->workload_count; i++) {
+        const struct scenario_workload *source = &scenario->sources[i];
+        const struct workload_config *workload = &config->workloads[i];
+        printf("workload %s: pools %u+%zu, %s\n", workload->name, workload->pools[0], workload->pool_count,
+               source->closed_loop ? "closed loop" : "list");
+        for (size_t r = 0; r < source->count && r < 12; r++) {
+            const struct scenario_request *request = &source->requests[r];
+            printf("  %.12g s: %" PRId64 " + %" PRId64 "\n", key_to_s(request->key), request->input, request->output);
+        }
+    }
+}
