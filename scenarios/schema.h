@@ -2,7 +2,7 @@
  * reference page, so that they cannot disagree.
  *
  * A block is what a map may hold; a field is one key of it. A key that is not in the table is an error with a guess; one whose
- * feature is not modelled yet is in the table and refused by name. The table is constant: scenarios/schema_table.c. */
+ * feature is not modelled yet is in the table and refused by name. The table is constant: scenarios/schema_table.c and schema_{workload,fleet,cost}.c. */
 #ifndef TOKENMILL_SCENARIOS_SCHEMA_H
 #define TOKENMILL_SCENARIOS_SCHEMA_H
 

@@ -89,9 +89,12 @@ static void put_shape(FILE *out, const struct field *field, unsigned shape) {
               "{\"type\": \"number\"}, \"minItems\": 2, \"maxItems\": 2}]}}",
               out);
         break;
-    case SHAPE_TEXTS: fputs("{\"type\": \"string\"}, {\"type\": \"array\", \"items\": {\"type\": \"string\"}}", out); break;
+    case SHAPE_TEXTS:
+        fputs("{\"type\": \"string\"}, {\"type\": \"array\", \"items\": {\"type\": \"string\"}}", out);
+        break;
     case SHAPE_NUMBER_MAP:
-        fprintf(out, "{\"type\": \"object\", \"additionalProperties\": {\"anyOf\": [{\"type\": \"number\"}, %s]}}", quantity);
+        fprintf(out, "{\"type\": \"object\", \"additionalProperties\": {\"anyOf\": [{\"type\": \"number\"}, %s]}}",
+                quantity);
         break;
     case SHAPE_COLUMNS: put_columns(out, field->table); break;
     default: fputs("{}", out); break;
@@ -214,12 +217,18 @@ static void put_kinds(FILE *out, const struct field *field) {
         unsigned shape;
         const char *text;
     } kinds[] = {
-        {SHAPE_NUMBER, "number"},          {SHAPE_INTEGER, "whole number"},
-        {SHAPE_WORD, ""},                  {SHAPE_TEXT, "text"},
-        {SHAPE_NAME, "name"},              {SHAPE_BLOCK, "map"},
-        {SHAPE_ENTRIES, "list of entries"}, {SHAPE_NUMBERS, "list of numbers"},
-        {SHAPE_TEXTS, "list of texts"},    {SHAPE_NUMBER_MAP, "map by GPU"},
-        {SHAPE_COLUMNS, "map of columns"}, {SHAPE_SPECIAL, "see above"},
+        {SHAPE_NUMBER, "number"},
+        {SHAPE_INTEGER, "whole number"},
+        {SHAPE_WORD, ""},
+        {SHAPE_TEXT, "text"},
+        {SHAPE_NAME, "name"},
+        {SHAPE_BLOCK, "map"},
+        {SHAPE_ENTRIES, "list of entries"},
+        {SHAPE_NUMBERS, "list of numbers"},
+        {SHAPE_TEXTS, "list of texts"},
+        {SHAPE_NUMBER_MAP, "map by GPU"},
+        {SHAPE_COLUMNS, "map of columns"},
+        {SHAPE_SPECIAL, "see above"},
     };
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         bool is_empty_word = kinds[i].shape == SHAPE_WORD && words_count(field->words) == 0;

@@ -50,11 +50,12 @@ static bool list_values(struct reader *reader, struct draft *draft, const struct
         const struct node *item = list->items[i];
         double number = draft->field == NULL ? (double)NAN : field_number(draft->field, item);
         if (item->kind != NODE_SCALAR) {
-            is_ok = diag_error(reader->diags, item->at, "sweep-value", "%s: a swept value must be a number or a text, not %s",
-                               draft->path, node_kind_name(item));
+            is_ok =
+                diag_error(reader->diags, item->at, "sweep-value",
+                           "%s: a swept value must be a number or a text, not %s", draft->path, node_kind_name(item));
         }
-        bool is_rounded = is_number_field(draft->field) && !isnan(number) &&
-                          fm_round_digits(number, SWEEP_DIGITS) != number;
+        bool is_rounded =
+            is_number_field(draft->field) && !isnan(number) && fm_round_digits(number, SWEEP_DIGITS) != number;
         draft->values[i] = is_rounded ? number_node(reader, item->at, number) : item;
     }
     return is_ok;
@@ -65,13 +66,13 @@ static bool range_number(struct reader *reader, const struct draft *draft, const
                          double *value) {
     const struct node_entry *entry = node_find(map, key);
     if (entry == NULL) {
-        return diag_error(reader->diags, map->at, "sweep-range", "%s: a range needs from, to and steps; '%s' is missing",
-                          draft->path, key);
+        return diag_error(reader->diags, map->at, "sweep-range",
+                          "%s: a range needs from, to and steps; '%s' is missing", draft->path, key);
     }
     *value = field_number(draft->field, entry->value);
     if (isnan(*value)) {
-        return diag_error(reader->diags, entry->value->at, "sweep-range", "%s: %s = %s is no number like %s", draft->path,
-                          key, entry->value->text,
+        return diag_error(reader->diags, entry->value->at, "sweep-range", "%s: %s = %s is no number like %s",
+                          draft->path, key, entry->value->text,
                           draft->field->unit == NULL ? "4" : quantity_examples(draft->field->unit));
     }
     return true;
@@ -90,12 +91,13 @@ static bool range_scale(struct reader *reader, const struct draft *draft, const 
 static bool range_steps(struct reader *reader, const struct draft *draft, const struct node *map, int64_t *steps) {
     const struct node_entry *entry = node_find(map, "steps");
     if (entry == NULL) {
-        return diag_error(reader->diags, map->at, "sweep-range", "%s: a range needs from, to and steps; 'steps' is missing",
-                          draft->path);
+        return diag_error(reader->diags, map->at, "sweep-range",
+                          "%s: a range needs from, to and steps; 'steps' is missing", draft->path);
     }
     if (!text_to_int64(span_of(entry->value->text), steps) || *steps < 2 || *steps > SWEEP_STEPS_MAX) {
-        return diag_error(reader->diags, entry->value->at, "sweep-range", "%s: steps must be a whole number in 2..%d, not '%s'",
-                          draft->path, SWEEP_STEPS_MAX, entry->value->text);
+        return diag_error(reader->diags, entry->value->at, "sweep-range",
+                          "%s: steps must be a whole number in 2..%d, not '%s'", draft->path, SWEEP_STEPS_MAX,
+                          entry->value->text);
     }
     return true;
 }
@@ -110,9 +112,10 @@ static bool range_keys(struct reader *reader, const struct draft *draft, const s
         }
         if (!is_known) {
             const char *guess = text_guess(span_of(map->entries[i].key), known, 4);
-            is_ok = diag_error(reader->diags, map->entries[i].key_at, "unknown-key", "%s: a range has from, to, steps and scale, not '%s'%s",
-                               draft->path, map->entries[i].key,
-                               guess == NULL ? "" : arena_format(reader->arena, "; did you mean '%s'?", guess));
+            is_ok =
+                diag_error(reader->diags, map->entries[i].key_at, "unknown-key",
+                           "%s: a range has from, to, steps and scale, not '%s'%s", draft->path, map->entries[i].key,
+                           guess == NULL ? "" : arena_format(reader->arena, "; did you mean '%s'?", guess));
         }
     }
     return is_ok;
@@ -139,7 +142,8 @@ static bool range_values(struct reader *reader, struct draft *draft, const struc
     is_ok = range_number(reader, draft, map, "to", &to) && is_ok;
     is_ok = range_steps(reader, draft, map, &steps) && range_scale(reader, draft, map, &is_log) && is_ok;
     if (is_ok && is_log && !(from > 0 && to > 0)) {
-        is_ok = diag_error(reader->diags, map->at, "sweep-range", "%s: a log scale needs from and to above 0", draft->path);
+        is_ok =
+            diag_error(reader->diags, map->at, "sweep-range", "%s: a log scale needs from and to above 0", draft->path);
     }
     if (!is_ok) {
         return false;
@@ -217,14 +221,15 @@ static bool axis_add(struct reader *reader, size_t first, struct position at) {
     const struct draft *drafts = &reader->drafts[first];
     for (size_t i = 1; i < coordinates; i++) {
         if (drafts[i].count != drafts[0].count) {
-            return diag_error(reader->diags, drafts[i].at, "sweep-zip", "%s has %zu values, %s has %zu: what moves together must be equally long",
-                              drafts[i].path, drafts[i].count, drafts[0].path, drafts[0].count);
+            return diag_error(reader->diags, drafts[i].at, "sweep-zip",
+                              "%s has %zu values, %s has %zu: what moves together must be equally long", drafts[i].path,
+                              drafts[i].count, drafts[0].path, drafts[0].count);
         }
     }
     sweep->point_count *= drafts[0].count;
     if (sweep->point_count > SWEEP_POINTS_MAX || sweep->axis_count == AXES_MAX) {
-        return diag_error(reader->diags, at, "sweep-size", "a sweep has at most %d points and %d axes", SWEEP_POINTS_MAX,
-                          AXES_MAX);
+        return diag_error(reader->diags, at, "sweep-size", "a sweep has at most %d points and %d axes",
+                          SWEEP_POINTS_MAX, AXES_MAX);
     }
     struct sweep_axis *axis = &sweep->axes[sweep->axis_count];
     axis->count = drafts[0].count;
@@ -243,7 +248,8 @@ static bool axis_add(struct reader *reader, size_t first, struct position at) {
 
 static bool zip_read(struct reader *reader, const struct node *group) {
     if (group->kind != NODE_MAP || group->count == 0) {
-        return diag_error(reader->diags, group->at, "sweep-zip", "zip is a list of groups: [{path: [a, b], path: [c, d]}]");
+        return diag_error(reader->diags, group->at, "sweep-zip",
+                          "zip is a list of groups: [{path: [a, b], path: [c, d]}]");
     }
     size_t first = reader->draft_count;
     bool is_ok = true, has_path = false;
@@ -283,8 +289,9 @@ static bool check_twice(struct reader *reader) {
     for (size_t i = 0; i < reader->draft_count; i++) {
         for (size_t j = 0; j < i; j++) {
             if (reader->drafts[i].field != NULL && strcmp(reader->drafts[i].path, reader->drafts[j].path) == 0) {
-                is_ok = diag_error(reader->diags, reader->drafts[i].at, "sweep-twice", "%s is swept twice; the first is on line %u",
-                                   reader->drafts[i].path, reader->drafts[j].at.line);
+                is_ok = diag_error(reader->diags, reader->drafts[i].at, "sweep-twice",
+                                   "%s is swept twice; the first is on line %u", reader->drafts[i].path,
+                                   reader->drafts[j].at.line);
             }
         }
     }
