@@ -88,6 +88,7 @@ bool netcdf_close(struct netcdf_writer *writer) {
 
 /* ---- attributes ---- */
 
+/* `count` 0: a scalar. */
 static void put_attribute(struct netcdf_writer *writer, hid_t object, const char *name, hid_t type, size_t count,
                           const void *values) {
     if (writer->failed) {
@@ -121,7 +122,7 @@ void netcdf_put_text(struct netcdf_writer *writer, const char *name, const char 
 }
 
 void netcdf_put_uint64(struct netcdf_writer *writer, const char *name, uint64_t value) {
-    put_attribute(writer, writer->file, name, H5T_NATIVE_UINT64, 1, &value);
+    put_attribute(writer, writer->file, name, H5T_NATIVE_UINT64, 0, &value);
 }
 
 /* ---- variables ---- */
