@@ -294,16 +294,16 @@ static void fill_power(struct resolver *resolver, const struct pool_parts *parts
     if (!facts->power_known) {
         return;
     }
-    bool idle_assumed = false, context_assumed = false;
+    bool idle_assumed = false;
     facts->idle_w = gpu_idle_w(gpu, &idle_assumed);
-    facts->idle_context_w = gpu_idle_context_w(gpu, &context_assumed);
+    facts->idle_context_w = gpu_idle_context_w(gpu, NULL);
     facts->tdp_w = gpu->tdp_w;
     if (idle_assumed) {
         resolver_assume(
             resolver, view_path(resolver->arena, parts->view, "power.idle_w"),
             arena_format(resolver->arena, "%.0f W (10 %% of TDP; the row of %s is blank)", facts->idle_w, gpu->name));
     }
-    if (context_assumed) {
+    if (isnan(gpu->idle_ctx_add_w)) {
         resolver_assume(resolver, view_path(resolver->arena, parts->view, "power.idle_ctx_add_w"),
                         arena_format(resolver->arena, "%.0f W (5.5 %% of TDP; the row of %s is blank)",
                                      facts->idle_context_w - facts->idle_w, gpu->name));

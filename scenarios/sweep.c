@@ -300,15 +300,25 @@ static bool check_twice(struct reader *reader) {
 
 /* --- names --- */
 
-/* What the unit adds to a name that does not say it: "_per_s". */
-static const char *unit_suffix(const struct sweep_coordinate *coordinate) {
-    if (strcmp(coordinate->unit, "s") == 0) {
-        return "_s";
+static bool ends_with(const char *text, const char *end) {
+    size_t size = strlen(text), end_size = strlen(end);
+    return size >= end_size && strcmp(text + size - end_size, end) == 0;
+}
+
+/* What the unit adds to a name that does not say it: "1/s" is "_per_s", "USD/kWh" is "_usd_per_kwh". */
+static const char *unit_suffix(struct arena *arena, const struct sweep_coordinate *coordinate, const char *name) {
+    const char *unit = coordinate->unit[0] == '1' ? coordinate->unit + 1 : coordinate->unit;
+    bool is_money = strstr(name, "usd") != NULL && strncmp(unit, "USD", 3) == 0;
+    if (unit[0] == '\0' || is_money) {
+        return "";
     }
-    if (strcmp(coordinate->unit, "1/s") == 0) {
-        return "_per_s";
+    char *suffix = arena_text(arena, "_", 1);
+    for (const char *c = unit; *c != '\0'; c++) {
+        const char letter[2] = {(char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c == '-' ? '_' : *c), '\0'};
+        bool is_first = suffix[1] == '\0';
+        suffix = arena_format(arena, "%s%s", suffix, *c != '/' ? letter : is_first ? "per_" : "_per_");
     }
-    return strcmp(coordinate->unit, "year") == 0 ? "_year" : "";
+    return ends_with(name, suffix) ? "" : suffix;
 }
 
 /* The last `depth` components of the path, joined by `_`; `*` becomes "all". */
@@ -357,7 +367,7 @@ static void name_coordinates(struct arena *arena, struct sweep *sweep) {
         memcpy(names, longer, count * sizeof(names[0]));
     }
     for (size_t i = 0; i < count; i++) {
-        all[i]->name = arena_format(arena, "%s%s", names[i], unit_suffix(all[i]));
+        all[i]->name = arena_format(arena, "%s%s", names[i], unit_suffix(arena, all[i], names[i]));
     }
 }
 
