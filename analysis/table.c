@@ -213,7 +213,12 @@ static void print_beside(FILE *stream, const char *name, const char *text) {
     arena_free(arena);
 }
 
-static void print_pool(FILE *stream, const struct pool_result *pool) {
+/* Whether the assumptions below say it already. */
+static bool is_assumed(const struct result *result, const char *text) {
+    return strstr(result->assumptions_text, text) != NULL;
+}
+
+static void print_pool(FILE *stream, const struct result *result, const struct pool_result *pool) {
     struct arena *arena = arena_new();
     print_beside(stream, pool->name,
                  arena_format(arena, "%lld x %s%s%s %s, tensor parallel %lld; GPUs: %lld paid, %lld in use",
@@ -229,7 +234,7 @@ static void print_pool(FILE *stream, const struct pool_result *pool) {
     if (pool->memory_arithmetic[0] != '\0') {
         print_beside(stream, "", pool->memory_arithmetic);
     }
-    if (pool->price_source[0] != '\0') {
+    if (!is_assumed(result, pool->price_source)) {
         print_beside(stream, "", pool->price_source);
     }
     arena_free(arena);
@@ -255,7 +260,7 @@ static void print_workload(FILE *stream, const struct workload_result *workload)
 static void print_pools(FILE *stream, const struct result *result) {
     heading(stream, "Pools");
     for (size_t p = 0; p < result->pool_count; p++) {
-        print_pool(stream, &result->pools[p]);
+        print_pool(stream, result, &result->pools[p]);
     }
 }
 

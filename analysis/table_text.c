@@ -30,7 +30,12 @@ struct cell cell_percent(double ratio) {
 }
 
 struct cell cell_ratio(double ratio) {
-    return cell_number(nearbyint(ratio * 1e3) / 1e3, 4);
+    struct cell cell = {.text = "-"};
+    if (ratio >= 0 && ratio < 1e6) {
+        const long thousandths = lrint(ratio * 1e3);
+        snprintf(cell.text, sizeof cell.text, "%ld.%03ld", thousandths / 1000, thousandths % 1000);
+    }
+    return cell;
 }
 
 /* Continuation bytes take no room. */

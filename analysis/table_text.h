@@ -18,7 +18,7 @@ struct cell cell_number(double value, int digits);
 /* A ratio as a percentage, "12.3 %"; a share just short of 100 % is not rounded up to it. */
 struct cell cell_percent(double ratio);
 
-/* A ratio to three decimals, "0.031". */
+/* A ratio with three decimals, "0.031". */
 struct cell cell_ratio(double ratio);
 
 /* Characters of UTF-8. */

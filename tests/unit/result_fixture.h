@@ -71,8 +71,8 @@ static inline void fixture_pool_config(struct fixture *fixture, size_t p, const 
 }
 
 static inline void fixture_pool_outcome(struct pool_outcome *pool) {
-    *pool = (struct pool_outcome){.energy_minute = xcalloc(FIXTURE_MINUTES, sizeof(i128)),
-                                  .minute_count = FIXTURE_MINUTES};
+    *pool =
+        (struct pool_outcome){.energy_minute = xcalloc(FIXTURE_MINUTES, sizeof(i128)), .minute_count = FIXTURE_MINUTES};
 }
 
 /* 1000 W above idle, but that minute 7 has minute 8's energy too. */

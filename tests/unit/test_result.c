@@ -131,8 +131,7 @@ static void a_share_is_missed_by_one_request(void **state) {
     struct result *result = fixture_result_of(fixture);
     assert_int_equal(result->slo.met, 0);
     assert_int_equal(result->feasible, 0);
-    assert_string_equal(result->infeasible_reason,
-                        "chat: ttft_p99 of 2 s met by 98.9989 % of requests, 99 % needed");
+    assert_string_equal(result->infeasible_reason, "chat: ttft_p99 of 2 s met by 98.9989 % of requests, 99 % needed");
     result_free(result);
 }
 

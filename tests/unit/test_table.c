@@ -141,6 +141,8 @@ static void numbers_have_four_digits(void **state) {
     assert_string_equal(cell_number((double)NAN, 4).text, "-");
     assert_string_equal(cell_percent(0.98996).text, "98.99 %");
     assert_string_equal(cell_percent(1).text, "100 %");
+    assert_string_equal(cell_ratio(0.0104).text, "0.010");
+    assert_string_equal(cell_ratio((double)NAN).text, "-");
 }
 
 int main(void) {
