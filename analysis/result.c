@@ -27,8 +27,7 @@ size_t slo_slot_of(enum latency_metric metric, int percent) {
             return slot;
         }
     }
-    CHECK(!"an SLO threshold without a slot");
-    return 0;
+    check_failed("an SLO threshold has a slot", __FILE__, __LINE__);
 }
 
 static int64_t sum_of(const int64_t *values, size_t count) {
