@@ -284,7 +284,7 @@ static void print_cheapest(FILE *stream, const struct result_set *set, const str
 
 /* Range of a headline's input:output over the points. */
 static void print_mix(FILE *stream, const struct result_set *set) {
-    double least = INFINITY;
+    double least = (double)INFINITY;
     double most = 0;
     for (size_t point = 0; point < set->count; point++) {
         const double ratio = set->results[point]->tokens.input_per_output;
