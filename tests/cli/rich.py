@@ -3,7 +3,7 @@
 RICH = """\
 name: rich
 seed: 11
-duration: 5h
+duration: 3h
 warmup: 30min
 workload:
   - name: office
