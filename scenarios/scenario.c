@@ -167,7 +167,8 @@ static bool read_all(struct scenario *scenario, const struct scenario_options *o
                                                  .traces = &scenario->traces,
                                                  .has_seed = options->has_seed,
                                                  .seed = options->seed};
-    bool has_sweep = sweep_read(scenario->arena, sweep == NULL ? NULL : sweep->value, &scenario->sweep, diags);
+    bool has_sweep =
+        sweep_read(scenario->arena, sweep == NULL ? NULL : sweep->value, scenario->root, &scenario->sweep, diags);
     if (!has_sweep) {
         scenario->sweep = (struct sweep){.point_count = 1}; /* what is outside it is checked all the same */
     }

@@ -411,11 +411,16 @@ static bool has_choice(const struct field *field, const struct block *block, con
     return words_find(block_field(block, key)->words, span_of(chosen(block, map, key))) != SIZE_MAX;
 }
 
-/* "process: gamma or base: gamma" */
+/* "`process: gamma` or `base: gamma`" */
 static const char *when_text(struct arena *arena, const char *when) {
-    char *text = arena_text(arena, words_text(arena, when), strlen(words_text(arena, when)));
-    for (char *c = text; *c != '\0'; c++) {
-        *c = *c == '=' ? ':' : *c;
+    const char *text = "";
+    size_t count = words_count(when);
+    for (size_t i = 0; i < count; i++) {
+        struct span condition = words_at(when, i);
+        const char *equals = memchr(condition.data, '=', condition.size);
+        const char *joint = i == 0 ? "" : i + 1 == count ? " or " : ", ";
+        text = arena_format(arena, "%s%s`%.*s: %.*s`", text, joint, (int)(equals - condition.data), condition.data,
+                            (int)(condition.data + condition.size - equals - 1), equals + 1);
     }
     return text;
 }

@@ -279,7 +279,25 @@ static void put_row(FILE *out, const struct field *field) {
     fputs(" |\n", out);
 }
 
-static void put_block_md(FILE *out, const struct block *block) {
+/* Blocks that several fields share are printed once. */
+struct seen_blocks {
+    const struct block *blocks[64];
+    size_t count;
+};
+
+/* Marks it, too. */
+static bool was_seen(struct seen_blocks *seen, const struct block *block) {
+    for (size_t i = 0; i < seen->count; i++) {
+        if (seen->blocks[i] == block) {
+            return true;
+        }
+    }
+    CHECK(seen->count < sizeof(seen->blocks) / sizeof(seen->blocks[0]));
+    seen->blocks[seen->count++] = block;
+    return false;
+}
+
+static void put_block_md(FILE *out, const struct block *block, struct seen_blocks *seen) {
     fprintf(out, "\n## `%s`\n\n| key | value | default | meaning |\n| --- | --- | --- | --- |\n", block->title);
     for (size_t i = 0; i < block->field_count; i++) {
         put_row(out, &block->fields[i]);
@@ -287,13 +305,11 @@ static void put_block_md(FILE *out, const struct block *block) {
     for (size_t i = 0; i < block->alias_count; i++) {
         fprintf(out, "| `%s` | | | Another spelling of `%s` |\n", block->aliases[i].alias, block->aliases[i].path);
     }
-    const struct block *last = NULL;
     for (size_t i = 0; i < block->field_count; i++) {
         const struct block *inner = block->fields[i].block;
-        if (inner != NULL && inner != last) {
-            put_block_md(out, inner);
+        if (inner != NULL && !was_seen(seen, inner)) {
+            put_block_md(out, inner, seen);
         }
-        last = inner != NULL ? inner : last;
     }
 }
 
@@ -303,7 +319,8 @@ char *scenario_reference_md(void) {
     FILE *out = open_memstream(&text, &size);
     CHECK(out != NULL);
     fputs(intro, out);
-    put_block_md(out, schema_root());
+    struct seen_blocks seen = {.count = 0};
+    put_block_md(out, schema_root(), &seen);
     CHECK(fclose(out) == 0);
     return text;
 }

@@ -24,6 +24,7 @@ struct draft {
 struct reader {
     struct arena *arena;
     struct diags *diags;
+    const struct node *root;
     struct sweep *sweep;
     struct draft drafts[COORDINATES_MAX]; /* of all axes, in order */
     size_t draft_count;
@@ -170,6 +171,11 @@ static bool draft_read(struct reader *reader, const struct node_entry *entry, bo
     *draft = (struct draft){.path = entry->key, .at = entry->key_at};
     bool is_label = may_be_label && strcmp(entry->key, "label") == 0;
     if (!is_label) {
+        /* The path is tried out with any value. */
+        const struct node *any = node_scalar(reader->arena, entry->key_at, "0");
+        if (schema_set(reader->arena, reader->root, entry->key, any, reader->diags, entry->key_at) == NULL) {
+            return false;
+        }
         draft->field = schema_field_at(entry->key, reader->diags, entry->key_at);
         if (draft->field == NULL) {
             return false;
@@ -371,7 +377,8 @@ static void name_coordinates(struct arena *arena, struct sweep *sweep) {
     }
 }
 
-bool sweep_read(struct arena *arena, const struct node *node, struct sweep *sweep, struct diags *diags) {
+bool sweep_read(struct arena *arena, const struct node *node, const struct node *root, struct sweep *sweep,
+                struct diags *diags) {
     *sweep = (struct sweep){.point_count = 1};
     sweep->axes = arena_alloc(arena, AXES_MAX, sizeof(struct sweep_axis));
     sweep->values = arena_alloc(arena, AXES_MAX, sizeof(sweep->values[0]));
@@ -382,7 +389,7 @@ bool sweep_read(struct arena *arena, const struct node *node, struct sweep *swee
         return diag_error(diags, node->at, "wrong-type", "sweep must be a map from paths to lists of values, not %s",
                           node_kind_name(node));
     }
-    struct reader reader = {.arena = arena, .diags = diags, .sweep = sweep};
+    struct reader reader = {.arena = arena, .diags = diags, .root = root, .sweep = sweep};
     bool is_ok = true;
     for (size_t i = 0; i < node->count; i++) {
         is_ok = entry_read(&reader, &node->entries[i]) && is_ok;
