@@ -161,7 +161,7 @@ static void utilization_fill(struct result *result, const struct result_source *
 /* What a pool draws whatever happens: boards at idle, hosts. At their plugs, before the supply's loss. */
 static double fixed_w(const struct pool_facts *facts) {
     return (double)facts->gpus_placed * facts->idle_context_w +
-           (double)(facts->gpus_paid - facts->gpus_placed) * facts->idle_w + (double)facts->nodes * facts->host_w;
+           (double)(facts->gpus_paid - facts->gpus_placed) * facts->idle_w + facts->pool_host_w;
 }
 
 /* Mean power above idle that pools [first, end) draw over interval `index`. */
@@ -265,7 +265,7 @@ static struct energy_result energy_of(double it_kwh, const struct resolved_point
 static void pool_bill_fill(struct pool_result *pool, const struct result_source *source, size_t p, double fixed) {
     const struct resolved_point *point = source->point;
     const struct pool_facts *facts = &point->pools[p];
-    const double nameplate_w = (double)facts->gpus_paid * facts->tdp_w + (double)facts->nodes * facts->host_w;
+    const double nameplate_w = (double)facts->gpus_paid * facts->tdp_w + facts->pool_host_w;
     const double demand_kw = demand_w(source, p, fixed) / 1e3;
     struct bill_result *bill = &pool->bill;
     bill->window_h = source->window_s / HOUR_S;

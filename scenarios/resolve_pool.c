@@ -323,6 +323,7 @@ static bool fill_placement(struct resolver *resolver, const struct pool_parts *p
     facts->gpus_paid = placement.gpus_paid;
     facts->nodes = placement.nodes;
     facts->host_w = placement.host_w;
+    facts->pool_host_w = placement_host_w(&placement, parts->node.billing);
     facts->node_billing = parts->node.billing == NODE_BILLING_NODE;
     return true;
 }

@@ -62,6 +62,7 @@ static inline void fixture_pool_config(struct fixture *fixture, size_t p, const 
                                                  .idle_w = 70,
                                                  .tdp_w = 700,
                                                  .host_w = 500,
+                                                 .pool_host_w = 500,
                                                  .power_known = true,
                                                  .memory_arithmetic = "80 GB x 0.9 - 70 GB = 2 GB: 1000 blocks",
                                                  .price_source = "on-demand, given"};
