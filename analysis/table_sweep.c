@@ -14,6 +14,7 @@ struct column {
     size_t axis;
     const struct sweep_coordinate *coordinate;
     int width;
+    bool hidden; /* a column of numbers says it already */
 };
 
 struct columns {
@@ -96,7 +97,7 @@ static void fit(struct columns *columns, int room) {
         for (size_t i = 0; i < columns->count; i++) {
             struct column *column = &columns->items[i];
             const bool wider = widest == NULL || column->width > widest->width;
-            widest = column->coordinate->is_text && wider ? column : widest;
+            widest = column->coordinate->is_text && !column->hidden && wider ? column : widest;
         }
         if (widest == NULL || widest->width <= TEXT_WIDTH_MIN) {
             return;
@@ -104,6 +105,11 @@ static void fit(struct columns *columns, int room) {
         widest->width--;
         room++;
     }
+}
+
+/* The replicas of the only pool have a column of their own. */
+static bool is_told(const struct result_set *set, const struct sweep_coordinate *coordinate) {
+    return strcmp(coordinate->name, "replicas") == 0 && set->results[0]->pool_count == 1;
 }
 
 /* Every axis shows at least one coordinate, the others of a zip as far as there is room. */
@@ -117,9 +123,12 @@ static struct columns columns_of(const struct result_set *set) {
             const int width = coordinate_width(axis, &axis->coordinates[c]);
             const bool wanted = is_shown(axis, c) && (!any || width + 2 <= room);
             if (wanted && columns.count < COLUMNS_MAX) {
-                columns.items[columns.count++] =
-                    (struct column){.axis = a, .coordinate = &axis->coordinates[c], .width = width};
-                room -= width + 2;
+                const struct column column = {.axis = a,
+                                              .coordinate = &axis->coordinates[c],
+                                              .width = width,
+                                              .hidden = is_told(set, &axis->coordinates[c])};
+                columns.items[columns.count++] = column;
+                room -= column.hidden ? 0 : width + 2;
                 any = true;
             }
         }
@@ -151,7 +160,9 @@ static void print_name(FILE *stream, const struct column *column, size_t row) {
 static void print_header(FILE *stream, const struct columns *columns) {
     for (size_t row = 0; row < 2; row++) {
         for (size_t i = 0; i < columns->count; i++) {
-            print_name(stream, &columns->items[i], row);
+            if (!columns->items[i].hidden) {
+                print_name(stream, &columns->items[i], row);
+            }
         }
         for (size_t i = 0; i < NUMBER_COUNT; i++) {
             fprintf(stream, "%*s", NUMBERS[i].width, NUMBERS[i].title[row]);
@@ -211,7 +222,9 @@ static void print_point(FILE *stream, const struct result_set *set, const struct
     const struct result *result = set->results[point];
     for (size_t i = 0; i < columns->count; i++) {
         const struct column *column = &columns->items[i];
-        print_coordinate(stream, column, result_set_index(set, point, column->axis));
+        if (!column->hidden) {
+            print_coordinate(stream, column, result_set_index(set, point, column->axis));
+        }
     }
     fprintf(stream, "%*s", NUMBERS[0].width, cell_number(result->demand_mtok_per_month, DIGITS).text);
     fprintf(stream, "%*lld", NUMBERS[1].width, (long long)result->bill.replicas);
