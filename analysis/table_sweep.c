@@ -281,6 +281,17 @@ static void print_cheapest_of_axis(FILE *stream, const struct result_set *set, c
     }
 }
 
+static void print_apis(FILE *stream, const struct result *result) {
+    for (size_t i = 0; i < result->api_count; i++) {
+        const struct api_result *api = &result->apis[i];
+        struct arena *arena = arena_new();
+        text_print_wrapped(stream, "      ",
+                           arena_format(arena, "its tokens bought from %s: %s USD/Mtok (%s)", api->name,
+                                        cell_number(api->usd_per_mtok_total, DIGITS).text, api->source));
+        arena_free(arena);
+    }
+}
+
 static void print_cheapest(FILE *stream, const struct result_set *set, const struct columns *columns) {
     fputs("\n  Cheapest feasible point\n    ", stream);
     const long best = cheapest(set, set->axis_count, 0);
@@ -289,6 +300,7 @@ static void print_cheapest(FILE *stream, const struct result_set *set, const str
         return;
     }
     print_where(stream, set, columns, (size_t)best);
+    print_apis(stream, set->results[best]);
     for (size_t axis = 1; axis < set->axis_count; axis++) {
         fprintf(stream, "\n  By %s\n", set->axes[axis]->coordinates[0].name);
         print_cheapest_of_axis(stream, set, columns, axis);
