@@ -90,6 +90,9 @@ bool schema_check(struct arena *arena, const struct node *root, struct diags *di
 /* Are all values of this map of the right type, unit and range, and none missing? Unknown keys do not matter. */
 bool schema_usable(struct arena *arena, const struct node *map, const struct block *block);
 
+/* "0..1e9/s": what a number may be, with its unit. */
+const char *field_range_text(struct arena *arena, const struct field *field);
+
 /* Does `field` have a use in `map`? (Defaults count.) */
 bool field_applies(const struct field *field, const struct block *block, const struct node *map);
 

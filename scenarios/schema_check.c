@@ -56,7 +56,7 @@ static const char *limit_text(struct arena *arena, const char *unit, double valu
     return arena_format(arena, "%s%s%s", short_number(arena, value), joint, unit[0] == '1' ? unit + 1 : unit);
 }
 
-static const char *range_text(struct arena *arena, const struct field *field) {
+const char *field_range_text(struct arena *arena, const struct field *field) {
     const char *unit = field->unit == NULL || strcmp(field->unit, "ratio") == 0 ? "" : field->unit;
     return arena_format(arena, "%s..%s", short_number(arena, field->min), limit_text(arena, unit, field->max));
 }
@@ -115,7 +115,7 @@ static bool check_range(struct checker *checker, const struct field *field, cons
                         double value) {
     if (!(value >= field->min && value <= field->max)) {
         return diag_error(checker->diags, node->at, "value-range", "%s = %s is outside %s", path, node->text,
-                          range_text(checker->arena, field));
+                          field_range_text(checker->arena, field));
     }
     if (field->modelled_max > 0 && value > field->modelled_max) {
         return not_yet(checker, node->at, arena_format(checker->arena, "%s = %s", path, node->text), "write 1");

@@ -101,7 +101,7 @@ static const struct field root_fields[] = {
      .help =
          "Axes: a path to a value, and a list of values or {from, to, steps, scale}; `zip` for axes that move together"},
 };
-static const struct block root_block = {"top", FIELDS(root_fields), NO_ALIASES};
+static const struct block root_block = {"(top)", FIELDS(root_fields), NO_ALIASES};
 
 const struct block *schema_root(void) {
     return &root_block;

@@ -204,11 +204,13 @@ static void put_code_words(FILE *out, const char *words) {
 }
 
 static void put_limits(FILE *out, const struct field *field) {
-    char low[48], high[48];
-    const char *unit = field->unit == NULL ? "" : field->unit;
-    text_from_double_digits(field->min, 6, low, sizeof(low));
-    text_from_double_digits(field->modelled_max > 0 ? field->modelled_max : field->max, 6, high, sizeof(high));
-    fprintf(out, " %s..%s%s%s", low, high, unit[0] == '\0' ? "" : " ", unit);
+    struct arena *arena = arena_new();
+    if (field->modelled_max > 0) {
+        fprintf(out, " %g", field->modelled_max);
+    } else {
+        fprintf(out, " %s", field_range_text(arena, field));
+    }
+    arena_free(arena);
 }
 
 static void put_kinds(FILE *out, const struct field *field) {
@@ -246,13 +248,19 @@ static void put_kinds(FILE *out, const struct field *field) {
     }
 }
 
-/* "where process=gamma or base=gamma" */
+/* "; with `process`: constant, poisson; `base`: gamma" */
 static void put_when(FILE *out, const char *when) {
+    struct span last = {.data = "", .size = 0};
     for (size_t i = 0; i < words_count(when); i++) {
         struct span word = words_at(when, i);
         const char *equals = memchr(word.data, '=', word.size);
-        fprintf(out, "%s`%.*s: %.*s`", i == 0 ? "; with " : " or ", (int)(equals - word.data), word.data,
-                (int)(word.data + word.size - equals - 1), equals + 1);
+        struct span key = {.data = word.data, .size = (size_t)(equals - word.data)};
+        bool is_same = key.size == last.size && memcmp(key.data, last.data, key.size) == 0;
+        if (!is_same) {
+            fprintf(out, "%s`%.*s`:", i == 0 ? ". With " : "; or ", (int)key.size, key.data);
+        }
+        fprintf(out, "%s %.*s", is_same ? "," : "", (int)(word.size - key.size - 1), equals + 1);
+        last = key;
     }
 }
 
