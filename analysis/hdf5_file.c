@@ -188,7 +188,7 @@ static size_t value_size(enum metric_type type) {
 
 static void block_set_missing(struct block *block, size_t at) {
     switch (block->metric->type) {
-    case METRIC_REAL: ((double *)block->values)[at] = NAN; break;
+    case METRIC_REAL: ((double *)block->values)[at] = RESULT_NONE; break;
     case METRIC_INTEGER: ((int64_t *)block->values)[at] = NETCDF_INT64_MISSING; break;
     case METRIC_BOOLEAN: ((int8_t *)block->values)[at] = -1; break;
     default: ((const char **)block->values)[at] = ""; break;
@@ -269,7 +269,7 @@ static void put_interval(struct layout *layout, const struct metric *metric, con
     const size_t count = 2 * layout->set->count;
     double *values = xcalloc(count, sizeof *values);
     for (size_t i = 0; i < count; i++) {
-        values[i] = NAN;
+        values[i] = RESULT_NONE;
     }
     size_t dimensions[NETCDF_RANK_MAX];
     size_t rank = axis_dimensions(layout, dimensions);

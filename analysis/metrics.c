@@ -451,7 +451,7 @@ size_t metric_length(const struct metric *metric, const struct result *result, s
 
 /* One NaN, one zero: the bytes of a file depend on them. */
 static double canonical(double value) {
-    return isnan(value) ? (double)NAN : value + 0.0;
+    return isnan(value) ? RESULT_NONE : value + 0.0;
 }
 
 int64_t metric_integer(const struct metric *metric, const struct result *result, size_t entity, size_t index) {

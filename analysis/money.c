@@ -66,7 +66,7 @@ static void ledger_fill(struct result *result, const struct result_source *sourc
 /* Splits `usd` by GPU time. A phase without tokens gives its cost to the other; without any tokens both are NaN. */
 static struct split split_by_phase(double usd, const struct token_result *tokens, const struct pool_outcome *outcome) {
     if (tokens->input == 0 && tokens->output == 0) {
-        return (struct split){.input_usd = NAN, .output_usd = NAN};
+        return (struct split){.input_usd = RESULT_NONE, .output_usd = RESULT_NONE};
     }
     if (tokens->input == 0 || tokens->output == 0) {
         return (struct split){.input_usd = tokens->output == 0 ? usd : 0, .output_usd = tokens->input == 0 ? usd : 0};
@@ -142,7 +142,7 @@ static void pools_fill(struct result *result, const struct result_source *source
         const struct split split = split_by_phase(cost->total_usd, &pool->tokens, &source->outcome->pools[p]);
         cost->input_usd = split.input_usd;
         cost->output_usd = split.output_usd;
-        unit_costs_fill(cost, &pool->tokens, NAN, result->bill.window_h);
+        unit_costs_fill(cost, &pool->tokens, RESULT_NONE, result->bill.window_h);
         idle_fill(pool, source->window_s);
         idle_share_fill(cost);
         idle_add(&result->cost.idle, &cost->idle);
@@ -181,8 +181,8 @@ static void split_fill(struct result *result, const struct result_source *source
         }
     }
     if (result->tokens.input + result->tokens.output == 0) {
-        fleet->input_usd = NAN;
-        fleet->output_usd = NAN;
+        fleet->input_usd = RESULT_NONE;
+        fleet->output_usd = RESULT_NONE;
         return;
     }
     check_sum(fleet->input_usd + fleet->output_usd, fleet->total_usd);
@@ -213,7 +213,7 @@ static void workloads_fill(struct result *result, const struct result_source *so
                                     ? ((double)workload->tokens.input * facts->price_input_usd_per_mtok +
                                        (double)workload->tokens.output * facts->price_output_usd_per_mtok) /
                                           1e6
-                                    : (double)NAN;
+                                    : RESULT_NONE;
         workload->margin_usd = workload->revenue_usd - cost->total_usd;
     }
     if (result->tokens.input + result->tokens.output > 0) {

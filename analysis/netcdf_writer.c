@@ -88,6 +88,7 @@ bool netcdf_close(struct netcdf_writer *writer) {
 
 /* ---- attributes ---- */
 
+/* `count` 0: a scalar. */
 static void put_attribute(struct netcdf_writer *writer, hid_t object, const char *name, hid_t type, size_t count,
                           const void *values) {
     if (writer->failed) {
@@ -121,7 +122,7 @@ void netcdf_put_text(struct netcdf_writer *writer, const char *name, const char 
 }
 
 void netcdf_put_uint64(struct netcdf_writer *writer, const char *name, uint64_t value) {
-    put_attribute(writer, writer->file, name, H5T_NATIVE_UINT64, 1, &value);
+    put_attribute(writer, writer->file, name, H5T_NATIVE_UINT64, 0, &value);
 }
 
 /* ---- variables ---- */
@@ -160,7 +161,7 @@ static void set_chunk(struct netcdf_writer *writer, hid_t list, const hsize_t *l
 
 static hid_t new_dataset_list(struct netcdf_writer *writer, enum netcdf_type type, const hsize_t *lengths,
                               size_t rank) {
-    static const double NOT_A_NUMBER = NAN;
+    static const double NOT_A_NUMBER = (double)NAN;
     const hid_t list = note(writer, H5Pcreate(H5P_DATASET_CREATE));
     note(writer, H5Pset_obj_track_times(list, false));
     note(writer, H5Pset_attr_creation_order(list, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED));
@@ -222,7 +223,7 @@ static void put_flags(struct netcdf_writer *writer, hid_t dataset, const int8_t 
 
 static void put_missing(struct netcdf_writer *writer, hid_t dataset, const struct netcdf_variable *variable,
                         size_t count) {
-    static const double NOT_A_NUMBER = NAN;
+    static const double NOT_A_NUMBER = (double)NAN;
     static const int64_t MISSING = NETCDF_INT64_MISSING;
     if (variable->type == NETCDF_REAL) {
         put_attribute(writer, dataset, "_FillValue", H5T_NATIVE_DOUBLE, 1, &NOT_A_NUMBER);

@@ -68,10 +68,10 @@ static struct offer offer_of(const struct result_source *source, size_t p) {
     const double paid_replicas = (double)facts->gpus_paid / (double)config->gpus_per_replica;
     const double busy_s = units_to_s(outcome->busy);
     const bool limited = config->num_gpu_blocks < KV_BLOCKS_UNLIMITED;
-    const double blocks = limited ? (double)config->num_gpu_blocks * (double)config->replicas : (double)NAN;
+    const double blocks = limited ? (double)config->num_gpu_blocks * (double)config->replicas : RESULT_NONE;
     const double kv_tokens = blocks * (double)config->block_size;
-    const double flop_per_s = facts->peak_flop_per_s > 0 ? facts->peak_flop_per_s : (double)NAN;
-    const double byte_per_s = facts->peak_byte_per_s > 0 ? facts->peak_byte_per_s : (double)NAN;
+    const double flop_per_s = facts->peak_flop_per_s > 0 ? facts->peak_flop_per_s : RESULT_NONE;
+    const double byte_per_s = facts->peak_byte_per_s > 0 ? facts->peak_byte_per_s : RESULT_NONE;
     return (struct offer){
         .replica_s = (double)config->replicas * source->window_s,
         .gpu_s = (double)facts->gpus_paid * source->window_s,
@@ -161,7 +161,7 @@ static void utilization_fill(struct result *result, const struct result_source *
 /* What a pool draws whatever happens: boards at idle, hosts. At their plugs, before the supply's loss. */
 static double fixed_w(const struct pool_facts *facts) {
     return (double)facts->gpus_placed * facts->idle_context_w +
-           (double)(facts->gpus_paid - facts->gpus_placed) * facts->idle_w + (double)facts->nodes * facts->host_w;
+           (double)(facts->gpus_paid - facts->gpus_placed) * facts->idle_w + facts->pool_host_w;
 }
 
 /* Mean power above idle that pools [first, end) draw over interval `index`. */
@@ -193,7 +193,7 @@ static double peak_w(const struct result_source *source, double fixed, size_t fi
     const struct intervals range = peak_candidates(source->outcome, 1);
     size_t index = 0;
     if (!find_peak(source->outcome, range, first, end, &index)) {
-        return NAN;
+        return RESULT_NONE;
     }
     return (fixed + interval_w(source->outcome, range, index, first, end)) / source->point->psu_efficiency;
 }
@@ -203,7 +203,7 @@ static double demand_w(const struct result_source *source, size_t p, double fixe
     const struct intervals range = peak_candidates(source->outcome, MINUTES_PER_DEMAND);
     size_t index = 0;
     if (!find_peak(source->outcome, range, 0, source->outcome->pool_count, &index)) {
-        return NAN;
+        return RESULT_NONE;
     }
     return (fixed + interval_w(source->outcome, range, index, p, p + 1)) / source->point->psu_efficiency;
 }
@@ -241,7 +241,7 @@ static struct power_result power_of(double mean_w, double peak, double pue, doub
         .site_mean_w = mean_w * pue,
         .site_peak_w = peak * pue,
         .per_gpu_w = ratio_of(mean_w, gpus_paid),
-        .board_per_gpu_w = NAN,
+        .board_per_gpu_w = RESULT_NONE,
     };
 }
 
@@ -250,7 +250,7 @@ static struct energy_result energy_of(double it_kwh, const struct resolved_point
     const double site_kwh = it_kwh * point->pue;
     const double site_j = site_kwh * J_PER_KWH;
     const double total_tokens = (double)(tokens->input + tokens->output);
-    const double carbon_kg = point->carbon_known ? site_kwh * point->grid_gco2e_per_kwh / 1e3 : (double)NAN;
+    const double carbon_kg = point->carbon_known ? site_kwh * point->grid_gco2e_per_kwh / 1e3 : RESULT_NONE;
     return (struct energy_result){
         .it_kwh = it_kwh,
         .site_kwh = site_kwh,
@@ -265,7 +265,7 @@ static struct energy_result energy_of(double it_kwh, const struct resolved_point
 static void pool_bill_fill(struct pool_result *pool, const struct result_source *source, size_t p, double fixed) {
     const struct resolved_point *point = source->point;
     const struct pool_facts *facts = &point->pools[p];
-    const double nameplate_w = (double)facts->gpus_paid * facts->tdp_w + (double)facts->nodes * facts->host_w;
+    const double nameplate_w = (double)facts->gpus_paid * facts->tdp_w + facts->pool_host_w;
     const double demand_kw = demand_w(source, p, fixed) / 1e3;
     struct bill_result *bill = &pool->bill;
     bill->window_h = source->window_s / HOUR_S;
@@ -276,7 +276,7 @@ static void pool_bill_fill(struct pool_result *pool, const struct result_source 
     bill->gpu_hours_paid = (double)facts->gpus_paid * source->window_s / HOUR_S;
     bill->gpu_hours_used =
         units_to_s(source->outcome->pools[p].busy) * (double)point->sim.pools[p].gpus_per_replica / HOUR_S;
-    bill->committed_it_kw = facts->power_known ? nameplate_w / point->psu_efficiency / 1e3 : (double)NAN;
+    bill->committed_it_kw = facts->power_known ? nameplate_w / point->psu_efficiency / 1e3 : RESULT_NONE;
     bill->it_kwh = pool->energy.it_kwh;
     bill->site_kwh = pool->energy.site_kwh;
     bill->it_peak_15min_kw = demand_kw;
@@ -291,7 +291,7 @@ static void pool_energy_fill(struct result *result, const struct result_source *
     const struct resolved_point *point = source->point;
     const struct pool_facts *facts = &point->pools[p];
     const i128 energy = source->outcome->pools[p].energy;
-    const double fixed = facts->power_known ? fixed_w(facts) : (double)NAN;
+    const double fixed = facts->power_known ? fixed_w(facts) : RESULT_NONE;
     const double it_kwh = it_kwh_of(source, fixed, source->window_s, energy);
     const double mean_w = ratio_of(it_kwh * J_PER_KWH, source->window_s);
     const double boards_j = (double)facts->gpus_placed * facts->idle_context_w * source->window_s + joules(energy);
@@ -299,7 +299,7 @@ static void pool_energy_fill(struct result *result, const struct result_source *
     if (facts->power_known) {
         pool->power.board_per_gpu_w = ratio_of(boards_j / (double)facts->gpus_placed, source->window_s);
     }
-    pool->energy = energy_of(it_kwh, point, &pool->tokens, NAN);
+    pool->energy = energy_of(it_kwh, point, &pool->tokens, RESULT_NONE);
     pool_bill_fill(pool, source, p, fixed);
     hours_fill(hours, count, source, p, fixed);
     pool->bill.it_kwh_by_hour = (struct series){.values = hours, .count = count};
@@ -337,7 +337,7 @@ static void fleet_energy_fill(struct result *result, const struct result_source 
     double boards_w = 0;
     for (size_t p = 0; p < result->pool_count; p++) {
         const struct pool_result *pool = &result->pools[p];
-        fixed += source->point->pools[p].power_known ? fixed_w(&source->point->pools[p]) : (double)NAN;
+        fixed += source->point->pools[p].power_known ? fixed_w(&source->point->pools[p]) : RESULT_NONE;
         boards_w += pool->power.board_per_gpu_w * (double)pool->bill.gpus_placed;
         bill_add(&result->bill, &pool->bill);
         for (size_t hour = 0; hour < count; hour++) {

@@ -27,8 +27,7 @@ size_t slo_slot_of(enum latency_metric metric, int percent) {
             return slot;
         }
     }
-    CHECK(!"an SLO threshold without a slot");
-    return 0;
+    check_failed("an SLO threshold has a slot", __FILE__, __LINE__);
 }
 
 static int64_t sum_of(const int64_t *values, size_t count) {
@@ -124,9 +123,9 @@ static void throughput_of_tokens(struct throughput_result *throughput, const str
     throughput->total_tok_per_s = ratio_of((double)(tokens->input + tokens->output), window_s);
     throughput->output_tok_per_s_per_gpu = ratio_of(throughput->output_tok_per_s, gpus_paid);
     throughput->total_tok_per_s_per_gpu = ratio_of(throughput->total_tok_per_s, gpus_paid);
-    throughput->requests_per_s = NAN;
-    throughput->goodput_requests_per_s = NAN;
-    throughput->goodput_output_tok_per_s = NAN;
+    throughput->requests_per_s = RESULT_NONE;
+    throughput->goodput_requests_per_s = RESULT_NONE;
+    throughput->goodput_output_tok_per_s = RESULT_NONE;
 }
 
 static void throughput_of_requests(struct throughput_result *throughput, const struct request_result *requests,
@@ -161,18 +160,18 @@ static void throughput_fill(struct result *result, const struct result_source *s
 
 static double quantile_s(const struct latency_stat *stat, uint64_t percent) {
     i128 value;
-    return histogram_quantile(&stat->known, &stat->undecided, percent, 100, &value) ? units_to_s(value) : (double)NAN;
+    return histogram_quantile(&stat->known, &stat->undecided, percent, 100, &value) ? units_to_s(value) : RESULT_NONE;
 }
 
 static struct latency_result latency_of(const struct latency_stat *stat) {
     const bool known = stat->known.count > 0;
     return (struct latency_result){
-        .mean_s = known ? units_to_s(stat->known.sum) / (double)stat->known.count : (double)NAN,
+        .mean_s = known ? units_to_s(stat->known.sum) / (double)stat->known.count : RESULT_NONE,
         .p50_s = quantile_s(stat, 50),
         .p90_s = quantile_s(stat, 90),
         .p95_s = quantile_s(stat, 95),
         .p99_s = quantile_s(stat, 99),
-        .max_s = known ? units_to_s(stat->known.max) : (double)NAN,
+        .max_s = known ? units_to_s(stat->known.max) : RESULT_NONE,
         .undecided = (int64_t)stat->undecided.count,
     };
 }
@@ -205,8 +204,8 @@ struct slo_tally {
 static void slo_clear(struct slo_result *slo) {
     *slo = (struct slo_result){.met = 1};
     for (size_t slot = 0; slot < SLO_SLOT_COUNT; slot++) {
-        slo->limit_s[slot] = NAN;
-        slo->attainment_ratio[slot] = NAN;
+        slo->limit_s[slot] = RESULT_NONE;
+        slo->attainment_ratio[slot] = RESULT_NONE;
         slo->threshold_met[slot] = -1;
     }
 }
@@ -223,7 +222,7 @@ static struct slo_tally slo_tally_of(const struct slo_threshold *threshold, cons
 static void slo_set(struct slo_result *slo, size_t slot, double limit_s, struct slo_tally tally) {
     const bool first = slo->threshold_met[slot] < 0;
     slo->thresholds += first;
-    slo->limit_s[slot] = first || slo->limit_s[slot] == limit_s ? limit_s : (double)NAN;
+    slo->limit_s[slot] = first || slo->limit_s[slot] == limit_s ? limit_s : RESULT_NONE;
     slo->attainment_ratio[slot] = ratio_of((double)tally.met, (double)tally.decided);
     slo->threshold_met[slot] = first ? tally.kept : (int8_t)(slo->threshold_met[slot] && tally.kept);
     slo->met = (int8_t)(slo->met && tally.kept);
@@ -368,7 +367,7 @@ struct result *result_new(const struct resolved_point *point, const struct sim_o
         result->workloads[w].requests = requests_of(&outcome->workloads[w]);
         requests_add(&result->requests, &result->workloads[w].requests);
     }
-    result->tokens.input_per_output = NAN;
+    result->tokens.input_per_output = RESULT_NONE;
     tokens_fill(result, outcome);
     latency_fill(result, outcome);
     slo_fill(result, &source);

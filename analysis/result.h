@@ -7,6 +7,7 @@
 #ifndef TOKENMILL_ANALYSIS_RESULT_H
 #define TOKENMILL_ANALYSIS_RESULT_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,6 +16,9 @@
 #include "models/ledger.h"
 #include "scenarios/resolved.h"
 #include "sim/outcome.h"
+
+/* There is no such number. */
+#define RESULT_NONE ((double)NAN)
 
 /* How the run was made; engine and times appear in JSON only. */
 struct run_info {

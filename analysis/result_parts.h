@@ -8,7 +8,7 @@
 
 /* part / whole; NaN without a whole. */
 static inline double ratio_of(double part, double whole) {
-    return whole > 0 ? part / whole : (double)NAN;
+    return whole > 0 ? part / whole : RESULT_NONE;
 }
 
 /* What the parts are computed from. */

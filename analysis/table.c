@@ -6,6 +6,7 @@
 #include "analysis/metrics.h"
 #include "analysis/table_notes.h"
 #include "analysis/table_text.h"
+#include "base/arena.h"
 
 /* Shown are four significant digits; JSON and the file have all of them. */
 enum { DIGITS = 4, LABEL_WIDTH = 26, NAME_WIDTH = 20 };
@@ -42,12 +43,19 @@ static void print_currency(FILE *stream, const struct result *result) {
     end_line(stream);
 }
 
+static void idle_line(FILE *stream, const char *label, double usd) {
+    if (usd != 0) {
+        line(stream, label, usd, "USD of the window");
+        end_line(stream);
+    }
+}
+
 static void print_cost(FILE *stream, const struct result *result) {
     const struct cost_result *cost = &result->cost;
     heading(stream, "Cost");
     line(stream, "per million tokens", cost->usd_per_mtok_total, "USD");
-    fprintf(stream, "   input %s, output %s; all cost by output tokens %s\n",
-            cell_number(cost->usd_per_mtok_input, DIGITS).text, cell_number(cost->usd_per_mtok_output, DIGITS).text,
+    fprintf(stream, "   input %s, output %s; all by output %s\n", cell_number(cost->usd_per_mtok_input, DIGITS).text,
+            cell_number(cost->usd_per_mtok_output, DIGITS).text,
             cell_number(cost->usd_per_mtok_output_all_in, DIGITS).text);
     line(stream, "per 1000 requests", cost->usd_per_1k_requests, "USD");
     end_line(stream);
@@ -57,9 +65,11 @@ static void print_cost(FILE *stream, const struct result *result) {
     line(stream, "demand", result->demand_mtok_per_month, "Mtok/month");
     fprintf(stream, "   mean input:output = %s : 1\n", cell_number(result->tokens.input_per_output, DIGITS).text);
     percent_line(stream, "idle share of it", cost->idle_share);
-    fprintf(stream, "   GPUs unplaced %s, empty %s, headroom %s, commitments %s USD\n",
-            cell_number(cost->idle.unplaced_gpus_usd, DIGITS).text, cell_number(cost->idle.empty_usd, DIGITS).text,
-            cell_number(cost->idle.headroom_usd, DIGITS).text, cell_number(cost->idle.commitment_usd, DIGITS).text);
+    end_line(stream);
+    idle_line(stream, "  GPUs in no replica", cost->idle.unplaced_gpus_usd);
+    idle_line(stream, "  replicas without a step", cost->idle.empty_usd);
+    idle_line(stream, "  headroom of busy time", cost->idle.headroom_usd);
+    idle_line(stream, "  commitments not used", cost->idle.commitment_usd);
 }
 
 static void print_ledger(FILE *stream, const struct result *result) {
@@ -81,7 +91,7 @@ static void print_apis(FILE *stream, const struct result *result) {
     }
     for (size_t i = 0; i < result->api_count; i++) {
         const struct api_result *api = &result->apis[i];
-        fprintf(stream, "    %s\n", api->name);
+        text_print_wrapped(stream, "    ", api->name);
         fprintf(stream, "      %s USD/Mtok, %s USD/month; own cost is %s of it\n",
                 cell_number(api->usd_per_mtok_total, DIGITS).text, cell_number(api->usd_per_month, DIGITS).text,
                 cell_percent(api->cost_ratio).text);
@@ -106,7 +116,6 @@ static void print_utilization(FILE *stream, const struct result *result) {
     fprintf(stream, "   MBU %s, KV held %s\n", cell_percent(use->mbu_ratio).text, cell_percent(use->kv_ratio).text);
     line(stream, "sequences in a step, mean", use->batch_mean, "");
     fprintf(stream, "  %s waiting\n", cell_number(use->waiting_mean, DIGITS).text);
-    fprintf(stream, "   waiting %s\n", cell_number(use->waiting_mean, DIGITS).text);
 }
 
 static void print_throughput(FILE *stream, const struct result *result) {
@@ -197,49 +206,77 @@ static void print_requests(FILE *stream, const struct result *result) {
             (unsigned long long)result->run.seed);
 }
 
-static void print_pool(FILE *stream, const struct pool_result *pool) {
-    fprintf(stream, "    %-*s %lld x %s%s%s %s, tensor parallel %lld; GPUs: %lld paid, %lld in use\n", NAME_WIDTH,
-            pool->name, (long long)pool->bill.replicas, pool->gpu, pool->gpu[0] == '\0' ? "" : " ", pool->model,
-            pool->precision, (long long)pool->tensor_parallel, (long long)pool->bill.gpus_paid,
-            (long long)pool->bill.gpus_placed);
-    fprintf(stream, "    %-*s load %s, busy %s, %s USD/Mtok; step times: %s, %s%s\n", NAME_WIDTH, "",
-            cell_percent(pool->utilization.load_ratio).text, cell_percent(pool->utilization.busy_ratio).text,
-            cell_number(pool->cost.usd_per_mtok_total, DIGITS).text, pool->step_time, pool->step_time_status,
-            pool->saturated ? "; SATURATED" : "");
-    char first[NAME_WIDTH + 6];
-    snprintf(first, sizeof first, "    %-*s ", NAME_WIDTH, "");
+/* A paragraph beside a name, or beside nothing. */
+static void print_beside(FILE *stream, const char *name, const char *text) {
+    struct arena *arena = arena_new();
+    text_print_wrapped(stream, arena_format(arena, "    %-*s ", NAME_WIDTH, name), text);
+    arena_free(arena);
+}
+
+/* Whether the assumptions below say it already. */
+static bool is_assumed(const struct result *result, const char *text) {
+    return strstr(result->assumptions_text, text) != NULL;
+}
+
+static void print_pool(FILE *stream, const struct result *result, const struct pool_result *pool) {
+    struct arena *arena = arena_new();
+    print_beside(stream, pool->name,
+                 arena_format(arena, "%lld x %s%s%s %s, tensor parallel %lld; GPUs: %lld paid, %lld in use",
+                              (long long)pool->bill.replicas, pool->gpu, pool->gpu[0] == '\0' ? "" : " ", pool->model,
+                              pool->precision, (long long)pool->tensor_parallel, (long long)pool->bill.gpus_paid,
+                              (long long)pool->bill.gpus_placed));
+    print_beside(stream, "",
+                 arena_format(arena, "load %s, busy %s, %s USD/Mtok; step times: %s, %s%s",
+                              cell_percent(pool->utilization.load_ratio).text,
+                              cell_percent(pool->utilization.busy_ratio).text,
+                              cell_number(pool->cost.usd_per_mtok_total, DIGITS).text, pool->step_time,
+                              pool->step_time_status, pool->saturated ? "; SATURATED" : ""));
     if (pool->memory_arithmetic[0] != '\0') {
-        text_print_wrapped(stream, first, pool->memory_arithmetic);
+        print_beside(stream, "", pool->memory_arithmetic);
     }
-    if (pool->price_source[0] != '\0') {
-        text_print_wrapped(stream, first, pool->price_source);
+    if (!is_assumed(result, pool->price_source)) {
+        print_beside(stream, "", pool->price_source);
     }
+    arena_free(arena);
 }
 
 static void print_workload(FILE *stream, const struct workload_result *workload) {
-    fprintf(stream, "    %-*s %lld requests, input %lld, output %lld tokens; %s USD/Mtok, %s USD/month\n", NAME_WIDTH,
-            workload->name, (long long)workload->requests.emitted, (long long)workload->tokens.input,
-            (long long)workload->tokens.output, cell_number(workload->cost.usd_per_mtok_total, DIGITS).text,
-            cell_number(workload->cost.usd_per_month, DIGITS).text);
+    struct arena *arena = arena_new();
+    print_beside(stream, workload->name,
+                 arena_format(arena, "%lld requests, input %lld, output %lld tokens; %s USD/Mtok, %s USD/month",
+                              (long long)workload->requests.emitted, (long long)workload->tokens.input,
+                              (long long)workload->tokens.output,
+                              cell_number(workload->cost.usd_per_mtok_total, DIGITS).text,
+                              cell_number(workload->cost.usd_per_month, DIGITS).text));
     if (!isnan(workload->revenue_usd)) {
-        fprintf(stream, "    %-*s revenue %s USD, margin %s USD in the window\n", NAME_WIDTH, "",
-                cell_number(workload->revenue_usd, DIGITS).text, cell_number(workload->margin_usd, DIGITS).text);
+        print_beside(stream, "",
+                     arena_format(arena, "revenue %s USD, margin %s USD in the window",
+                                  cell_number(workload->revenue_usd, DIGITS).text,
+                                  cell_number(workload->margin_usd, DIGITS).text));
+    }
+    arena_free(arena);
+}
+
+static void print_pools(FILE *stream, const struct result *result) {
+    heading(stream, "Pools");
+    for (size_t p = 0; p < result->pool_count; p++) {
+        print_pool(stream, result, &result->pools[p]);
     }
 }
 
-static void print_entities(FILE *stream, const struct result *result) {
-    heading(stream, "Pools");
-    for (size_t p = 0; p < result->pool_count; p++) {
-        print_pool(stream, &result->pools[p]);
+static void print_workloads(FILE *stream, const struct result *result) {
+    if (result->workload_count < 2) {
+        return;
     }
-    if (result->workload_count > 1) {
-        heading(stream, "Workloads");
-    }
-    for (size_t w = 0; w < result->workload_count && result->workload_count > 1; w++) {
-        char title[TABLE_WIDTH];
+    heading(stream, "Workloads");
+    for (size_t w = 0; w < result->workload_count; w++) {
         print_workload(stream, &result->workloads[w]);
-        snprintf(title, sizeof title, "Latency of %.60s in seconds", result->workloads[w].name);
+    }
+    for (size_t w = 0; w < result->workload_count; w++) {
+        struct arena *arena = arena_new();
+        const char *title = arena_format(arena, "Latency of %s in seconds", result->workloads[w].name);
         print_latency(stream, title, result->workloads[w].latency);
+        arena_free(arena);
     }
 }
 
@@ -254,7 +291,8 @@ void table_print_run(FILE *stream, const char *name, const struct result *result
     print_slo(stream, result);
     print_power(stream, result);
     print_requests(stream, result);
-    print_entities(stream, result);
+    print_pools(stream, result);
+    print_workloads(stream, result);
     notes_print_assumptions(stream, &result, 1);
     notes_print_warnings(stream, &result, 1);
 }

@@ -5,14 +5,16 @@
 #include "analysis/table.h"
 #include "analysis/table_notes.h"
 #include "analysis/table_text.h"
+#include "base/arena.h"
 
-enum { DIGITS = 4, COLUMNS_MAX = 24, TEXT_WIDTH_MAX = 28, NO_POINT = -1 };
+enum { DIGITS = 4, COLUMNS_MAX = 24, TEXT_WIDTH_MIN = 6, NAME_SIZE_MAX = 64, NO_POINT = -1 };
 
 /* A coordinate that is shown. */
 struct column {
     size_t axis;
     const struct sweep_coordinate *coordinate;
     int width;
+    bool hidden; /* a column of numbers says it already */
 };
 
 struct columns {
@@ -20,16 +22,16 @@ struct columns {
     size_t count;
 };
 
-/* The numbers of a point, in order; widths with the blank before them. Together with three of coordinates they fit 100. */
+/* The numbers of a point, in order; widths with the blank before them. */
 struct number_column {
     const char *title[2];
     int width;
 };
 
 static const struct number_column NUMBERS[] = {
-    {{"demand", "Mtok/month"}, 11}, {{"repli-", "cas"}, 7},   {{"GPUs", "paid"}, 6},  {{"load", "ratio"}, 7},
-    {{"busy", "ratio"}, 7},         {{"ttft", "p99 s"}, 8},   {{"tpot", "p99 s"}, 9}, {{"SLO", "met"}, 5},
-    {{"USD", "per month"}, 10},     {{"USD", "per Mtok"}, 11}};
+    {{"demand", "Mtok/month"}, 11}, {{"rep-", "licas"}, 6},   {{"GPUs", "paid"}, 5},  {{"load", "ratio"}, 6},
+    {{"busy", "ratio"}, 6},         {{"ttft", "p99 s"}, 7},   {{"tpot", "p99 s"}, 8}, {{"SLO", "met"}, 5},
+    {{"USD", "per month"}, 10},     {{"USD", "per Mtok"}, 10}};
 
 enum { NUMBER_COUNT = sizeof NUMBERS / sizeof NUMBERS[0] };
 
@@ -39,23 +41,35 @@ static struct cell coordinate_cell(const struct sweep_coordinate *coordinate, si
     return cell_number(coordinate->numbers[index], DIGITS + 2);
 }
 
-/* Columns, not bytes: continuation bytes of UTF-8 take no room. */
-static int text_width(const char *text) {
-    int width = 0;
-    for (; *text != '\0'; text++) {
-        width += ((unsigned char)*text & 0xc0) != 0x80;
+/* A name stands in two rows, broken behind the underscore nearest to its middle: bytes of the first part. */
+static size_t break_of(const char *name) {
+    const size_t size = strlen(name);
+    size_t best = 0;
+    size_t best_width = size;
+    for (size_t i = 1; i < size; i++) {
+        const size_t width = i > size - i ? i : size - i;
+        if (name[i - 1] == '_' && width < best_width) {
+            best = i;
+            best_width = width;
+        }
     }
-    return width;
+    return best;
+}
+
+static int name_width(const char *name) {
+    const int first = (int)break_of(name);
+    const int second = text_width(name + first);
+    return first > second ? first : second;
 }
 
 static int coordinate_width(const struct sweep_axis *axis, const struct sweep_coordinate *coordinate) {
-    int width = text_width(coordinate->name);
+    int width = name_width(coordinate->name);
     for (size_t i = 0; i < axis->count; i++) {
         const int here =
             coordinate->is_text ? text_width(coordinate->texts[i]) : text_width(coordinate_cell(coordinate, i).text);
         width = here > width ? here : width;
     }
-    return width < TEXT_WIDTH_MAX ? width : TEXT_WIDTH_MAX;
+    return width;
 }
 
 /* A zip with labels shows these alone. */
@@ -76,6 +90,28 @@ static int numbers_width(void) {
     return width;
 }
 
+/* Cuts the widest text, again and again, until all fit. */
+static void fit(struct columns *columns, int room) {
+    while (room < 0) {
+        struct column *widest = NULL;
+        for (size_t i = 0; i < columns->count; i++) {
+            struct column *column = &columns->items[i];
+            const bool wider = widest == NULL || column->width > widest->width;
+            widest = column->coordinate->is_text && !column->hidden && wider ? column : widest;
+        }
+        if (widest == NULL || widest->width <= TEXT_WIDTH_MIN) {
+            return;
+        }
+        widest->width--;
+        room++;
+    }
+}
+
+/* The replicas of the only pool have a column of their own. */
+static bool is_told(const struct result_set *set, const struct sweep_coordinate *coordinate) {
+    return strcmp(coordinate->name, "replicas") == 0 && set->results[0]->pool_count == 1;
+}
+
 /* Every axis shows at least one coordinate, the others of a zip as far as there is room. */
 static struct columns columns_of(const struct result_set *set) {
     struct columns columns = {.count = 0};
@@ -85,42 +121,48 @@ static struct columns columns_of(const struct result_set *set) {
         bool any = false;
         for (size_t c = 0; c < axis->coordinate_count; c++) {
             const int width = coordinate_width(axis, &axis->coordinates[c]);
-            const bool wanted = is_shown(axis, c) && (!any || width < room);
+            const bool wanted = is_shown(axis, c) && (!any || width + 2 <= room);
             if (wanted && columns.count < COLUMNS_MAX) {
-                columns.items[columns.count++] =
-                    (struct column){.axis = a, .coordinate = &axis->coordinates[c], .width = width};
-                room -= width + 2;
+                const struct column column = {.axis = a,
+                                              .coordinate = &axis->coordinates[c],
+                                              .width = width,
+                                              .hidden = is_told(set, &axis->coordinates[c])};
+                columns.items[columns.count++] = column;
+                room -= column.hidden ? 0 : width + 2;
                 any = true;
             }
         }
     }
+    fit(&columns, room);
     return columns;
-}
-
-/* Texts to the left, numbers to the right. */
-static void print_padded(FILE *stream, const char *text, int width, bool left) {
-    const int blanks = width > text_width(text) ? width - text_width(text) : 0;
-    fprintf(stream, "%*s%s%*s", left ? 0 : blanks, "", text, left ? blanks : 0, "");
 }
 
 static void print_coordinate(FILE *stream, const struct column *column, size_t index) {
     const struct sweep_coordinate *coordinate = column->coordinate;
     if (coordinate->is_text) {
-        print_padded(stream, coordinate->texts[index], column->width, true);
+        text_print_padded(stream, coordinate->texts[index], column->width, true);
     } else {
-        print_padded(stream, coordinate_cell(coordinate, index).text, column->width, false);
+        text_print_padded(stream, coordinate_cell(coordinate, index).text, column->width, false);
     }
     fputs("  ", stream);
 }
 
 /* ---- header ---- */
 
+static void print_name(FILE *stream, const struct column *column, size_t row) {
+    const char *name = column->coordinate->name;
+    char first[NAME_SIZE_MAX];
+    snprintf(first, sizeof first, "%.*s", (int)break_of(name), name);
+    text_print_padded(stream, row == 0 ? first : name + break_of(name), column->width, column->coordinate->is_text);
+    fputs("  ", stream);
+}
+
 static void print_header(FILE *stream, const struct columns *columns) {
     for (size_t row = 0; row < 2; row++) {
         for (size_t i = 0; i < columns->count; i++) {
-            const struct column *column = &columns->items[i];
-            print_padded(stream, row == 0 ? "" : column->coordinate->name, column->width, column->coordinate->is_text);
-            fputs("  ", stream);
+            if (!columns->items[i].hidden) {
+                print_name(stream, &columns->items[i], row);
+            }
         }
         for (size_t i = 0; i < NUMBER_COUNT; i++) {
             fprintf(stream, "%*s", NUMBERS[i].width, NUMBERS[i].title[row]);
@@ -170,29 +212,30 @@ static const char *slo_word(const struct result *result) {
 
 /* What may not be compared stands in brackets. */
 static void print_unit_cost(FILE *stream, const struct result *result, bool marked) {
-    char text[sizeof(struct cell) + 4];
+    char text[sizeof(struct cell) + 1];
     const struct cell usd = cell_number(result->cost.usd_per_mtok_total, DIGITS);
-    snprintf(text, sizeof text, result->feasible ? "%s%s" : "(%s)", usd.text, marked ? "*" : " ");
-    fprintf(stream, "%*s", NUMBERS[NUMBER_COUNT - 1].width, text);
+    snprintf(text, sizeof text, "%s%s", result->feasible ? "" : "(", usd.text);
+    fprintf(stream, "%*s%s\n", NUMBERS[NUMBER_COUNT - 1].width - 1, text, !result->feasible ? ")" : marked ? "*" : "");
 }
 
 static void print_point(FILE *stream, const struct result_set *set, const struct columns *columns, size_t point) {
     const struct result *result = set->results[point];
     for (size_t i = 0; i < columns->count; i++) {
         const struct column *column = &columns->items[i];
-        print_coordinate(stream, column, result_set_index(set, point, column->axis));
+        if (!column->hidden) {
+            print_coordinate(stream, column, result_set_index(set, point, column->axis));
+        }
     }
     fprintf(stream, "%*s", NUMBERS[0].width, cell_number(result->demand_mtok_per_month, DIGITS).text);
     fprintf(stream, "%*lld", NUMBERS[1].width, (long long)result->bill.replicas);
     fprintf(stream, "%*lld", NUMBERS[2].width, (long long)result->bill.gpus_paid);
-    fprintf(stream, "%*s", NUMBERS[3].width, cell_number(result->utilization.load_ratio, 3).text);
-    fprintf(stream, "%*s", NUMBERS[4].width, cell_number(result->utilization.busy_ratio, 3).text);
+    fprintf(stream, "%*s", NUMBERS[3].width, cell_ratio(result->utilization.load_ratio).text);
+    fprintf(stream, "%*s", NUMBERS[4].width, cell_ratio(result->utilization.busy_ratio).text);
     fprintf(stream, "%*s", NUMBERS[5].width, cell_number(result->latency[LATENCY_TTFT].p99_s, 3).text);
     fprintf(stream, "%*s", NUMBERS[6].width, cell_number(result->latency[LATENCY_TPOT].p99_s, 3).text);
     fprintf(stream, "%*s", NUMBERS[7].width, slo_word(result));
     fprintf(stream, "%*s", NUMBERS[8].width, cell_number(result->cost.usd_per_month, DIGITS).text);
     print_unit_cost(stream, result, is_marked(set, point));
-    fputc('\n', stream);
 }
 
 /* With several axes a blank line stands between values of the first. */
@@ -238,6 +281,17 @@ static void print_cheapest_of_axis(FILE *stream, const struct result_set *set, c
     }
 }
 
+static void print_apis(FILE *stream, const struct result *result) {
+    for (size_t i = 0; i < result->api_count; i++) {
+        const struct api_result *api = &result->apis[i];
+        struct arena *arena = arena_new();
+        text_print_wrapped(stream, "      ",
+                           arena_format(arena, "its tokens bought from %s: %s USD/Mtok (%s)", api->name,
+                                        cell_number(api->usd_per_mtok_total, DIGITS).text, api->source));
+        arena_free(arena);
+    }
+}
+
 static void print_cheapest(FILE *stream, const struct result_set *set, const struct columns *columns) {
     fputs("\n  Cheapest feasible point\n    ", stream);
     const long best = cheapest(set, set->axis_count, 0);
@@ -246,6 +300,7 @@ static void print_cheapest(FILE *stream, const struct result_set *set, const str
         return;
     }
     print_where(stream, set, columns, (size_t)best);
+    print_apis(stream, set->results[best]);
     for (size_t axis = 1; axis < set->axis_count; axis++) {
         fprintf(stream, "\n  By %s\n", set->axes[axis]->coordinates[0].name);
         print_cheapest_of_axis(stream, set, columns, axis);
@@ -254,7 +309,7 @@ static void print_cheapest(FILE *stream, const struct result_set *set, const str
 
 /* Range of a headline's input:output over the points. */
 static void print_mix(FILE *stream, const struct result_set *set) {
-    double least = INFINITY;
+    double least = (double)INFINITY;
     double most = 0;
     for (size_t point = 0; point < set->count; point++) {
         const double ratio = set->results[point]->tokens.input_per_output;
@@ -280,13 +335,18 @@ static void print_legend(FILE *stream, const struct result_set *set) {
     }
     fputc('\n', stream);
     print_mix(stream, set);
-    fprintf(stream, "  * cheapest feasible%s%s", set->axis_count > 1 ? " of its " : " point",
-            set->axis_count > 1 ? set->axes[0]->coordinates[0].name : "");
+    struct arena *arena = arena_new();
+    const bool several = set->axis_count > 1;
+    const char *of = several ? arena_format(arena, "of its %s", set->axes[0]->coordinates[0].name) : "point";
+    text_print_wrapped(stream, "  * ", arena_format(arena, "cheapest feasible %s", of));
     if (infeasible > 0) {
-        fprintf(stream, "; (in brackets) %zu of %zu points are infeasible: SLO missed or `full`, the queue grows",
-                infeasible, set->count);
+        text_print_wrapped(stream, "  ( ) ",
+                           arena_format(arena,
+                                        "%zu of %zu points are infeasible: the SLO is missed, or `full`: the queue "
+                                        "grows without bound",
+                                        infeasible, set->count));
     }
-    fputc('\n', stream);
+    arena_free(arena);
 }
 
 void table_print_sweep(FILE *stream, const struct result_set *set) {

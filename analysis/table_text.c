@@ -1,7 +1,6 @@
 #include "analysis/table_text.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -28,6 +27,47 @@ struct cell cell_percent(double ratio) {
     text_from_double_digits(floor(ratio * 1e4) / 100, 4, number, sizeof number);
     snprintf(cell.text, sizeof cell.text, "%s %%", number);
     return cell;
+}
+
+struct cell cell_ratio(double ratio) {
+    struct cell cell = {.text = "-"};
+    if (ratio >= 0 && ratio < 1e6) {
+        const long thousandths = lrint(ratio * 1e3);
+        snprintf(cell.text, sizeof cell.text, "%ld.%03ld", thousandths / 1000, thousandths % 1000);
+    }
+    return cell;
+}
+
+/* Continuation bytes take no room. */
+static bool begins_character(char byte) {
+    return ((unsigned char)byte & 0xc0) != 0x80;
+}
+
+int text_width(const char *text) {
+    int width = 0;
+    for (; *text != '\0'; text++) {
+        width += begins_character(*text);
+    }
+    return width;
+}
+
+/* Bytes of the first `count` characters. */
+static int bytes_of(const char *text, int count) {
+    int bytes = 0;
+    while (text[bytes] != '\0' && (count > 0 || !begins_character(text[bytes]))) {
+        count -= begins_character(text[bytes]);
+        bytes++;
+    }
+    return bytes;
+}
+
+void text_print_padded(FILE *stream, const char *text, int width, bool left) {
+    const int blanks = width - text_width(text);
+    if (blanks < 0) {
+        fprintf(stream, "%.*s~", bytes_of(text, width - 1), text);
+    } else {
+        fprintf(stream, "%*s%s%*s", left ? 0 : blanks, "", text, left ? blanks : 0, "");
+    }
 }
 
 /* Length of the longest prefix of `text` that ends at a blank, a line feed or the end, and fits; at least one word. */

@@ -2,6 +2,7 @@
 #ifndef TOKENMILL_ANALYSIS_TABLE_TEXT_H
 #define TOKENMILL_ANALYSIS_TABLE_TEXT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -16,6 +17,15 @@ struct cell cell_number(double value, int digits);
 
 /* A ratio as a percentage, "12.3 %"; a share just short of 100 % is not rounded up to it. */
 struct cell cell_percent(double ratio);
+
+/* A ratio with three decimals, "0.031". */
+struct cell cell_ratio(double ratio);
+
+/* Characters of UTF-8. */
+int text_width(const char *text);
+
+/* Prints `text` in `width` columns, to the left or to the right; one that is too long is cut and ends in `~`. */
+void text_print_padded(FILE *stream, const char *text, int width, bool left);
 
 /* Prints `text`, broken at blanks, so that no line is longer than TABLE_WIDTH. The first line begins with `first` (its
  * length is the indentation of the others). A line feed in the text begins a new line. */

@@ -91,6 +91,7 @@ char *arena_text(struct arena *arena, const char *text, size_t size) {
 }
 
 char *arena_format(struct arena *arena, const char *format, ...) {
+    CHECK(format != NULL); /* gcc's undefined-behaviour sanitizer sees a path where it is */
     va_list arguments;
     va_start(arguments, format);
     va_list again;

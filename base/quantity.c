@@ -25,16 +25,66 @@ struct unit_name {
     signed char exponents[DIMENSION_COUNT];
 };
 
-#define TIME(name, numerator, denominator) {name, numerator, denominator, {[DIMENSION_TIME] = 1}}
-#define MONEY(name) {name, 1, 1, {[DIMENSION_MONEY] = 1}}
-#define BYTE(name, factor) {name, factor, 1, {[DIMENSION_BYTE] = 1}}
-#define POWER(name, numerator, denominator) {name, numerator, denominator, {[DIMENSION_POWER] = 1}}
-#define ENERGY(name, factor) {name, factor, 1, {[DIMENSION_POWER] = 1, [DIMENSION_TIME] = 1}}
-#define TOKEN(name, factor) {name, factor, 1, {[DIMENSION_TOKEN] = 1}}
-#define MASS(name, factor) {name, factor, 1, {[DIMENSION_MASS] = 1}}
-#define FLOP(name, factor) {name, factor, 1, {[DIMENSION_FLOP] = 1}}
-#define FLOP_RATE(name, factor) {name, factor, 1, {[DIMENSION_FLOP] = 1, [DIMENSION_TIME] = -1}}
-#define PURE(name, numerator, denominator) {name, numerator, denominator, {0}}
+#define TIME(name, numerator, denominator)                                                                             \
+    {                                                                                                                  \
+        name, numerator, denominator, {                                                                                \
+            [DIMENSION_TIME] = 1                                                                                       \
+        }                                                                                                              \
+    }
+#define MONEY(name)                                                                                                    \
+    {                                                                                                                  \
+        name, 1, 1, {                                                                                                  \
+            [DIMENSION_MONEY] = 1                                                                                      \
+        }                                                                                                              \
+    }
+#define BYTE(name, factor)                                                                                             \
+    {                                                                                                                  \
+        name, factor, 1, {                                                                                             \
+            [DIMENSION_BYTE] = 1                                                                                       \
+        }                                                                                                              \
+    }
+#define POWER(name, numerator, denominator)                                                                            \
+    {                                                                                                                  \
+        name, numerator, denominator, {                                                                                \
+            [DIMENSION_POWER] = 1                                                                                      \
+        }                                                                                                              \
+    }
+#define ENERGY(name, factor)                                                                                           \
+    {                                                                                                                  \
+        name, factor, 1, {                                                                                             \
+            [DIMENSION_POWER] = 1, [DIMENSION_TIME] = 1                                                                \
+        }                                                                                                              \
+    }
+#define TOKEN(name, factor)                                                                                            \
+    {                                                                                                                  \
+        name, factor, 1, {                                                                                             \
+            [DIMENSION_TOKEN] = 1                                                                                      \
+        }                                                                                                              \
+    }
+#define MASS(name, factor)                                                                                             \
+    {                                                                                                                  \
+        name, factor, 1, {                                                                                             \
+            [DIMENSION_MASS] = 1                                                                                       \
+        }                                                                                                              \
+    }
+#define FLOP(name, factor)                                                                                             \
+    {                                                                                                                  \
+        name, factor, 1, {                                                                                             \
+            [DIMENSION_FLOP] = 1                                                                                       \
+        }                                                                                                              \
+    }
+#define FLOP_RATE(name, factor)                                                                                        \
+    {                                                                                                                  \
+        name, factor, 1, {                                                                                             \
+            [DIMENSION_FLOP] = 1, [DIMENSION_TIME] = -1                                                                \
+        }                                                                                                              \
+    }
+#define PURE(name, numerator, denominator)                                                                             \
+    {                                                                                                                  \
+        name, numerator, denominator, {                                                                                \
+            0                                                                                                          \
+        }                                                                                                              \
+    }
 
 static const struct unit_name unit_names[] = {
     TIME("ps", 1, 1e12),
@@ -260,7 +310,6 @@ static const struct unit_example unit_examples[] = {
     {"USD/kWh", "0.08, 0.08 USD/kWh, 80 USD/MWh"},
     {"GB", "80, 80GB, 40GiB"},
     {"W", "700, 700W, 0.7kW"},
-    {"ratio/year", "0.05, 5%/year"},
 };
 
 const char *quantity_examples(const char *unit) {

@@ -85,7 +85,8 @@ static const struct node *with_set(struct arena *arena, const struct node *tree,
     struct position at = {.source = source, .line = 1, .column = 1};
     const char *equals = strchr(set, '=');
     if (equals == NULL || equals == set || equals[1] == '\0') {
-        diag_error(diags, at, "set-syntax", "--set needs PATH=VALUE, as in --set fleet.main.replicas=4; found '%s'", set);
+        diag_error(diags, at, "set-syntax", "--set needs PATH=VALUE, as in --set fleet.main.replicas=4; found '%s'",
+                   set);
         return tree;
     }
     const char *path = arena_text(arena, set, (size_t)(equals - set));

@@ -11,8 +11,8 @@
 
 /* A point and what it hangs off. */
 struct point_box {
-    struct resolved_point point; /* first: what callers hold */
-    struct arena *arena;         // owned
+    struct resolved_point point;     /* first: what callers hold */
+    struct arena *arena;             // owned
     struct step_model **step_models; // each owned
 };
 
@@ -34,8 +34,8 @@ void resolver_assume(struct resolver *resolver, const char *path, const char *te
     point->assumptions[point->assumption_count++] = (struct assumption){.path = path, .text = text};
 }
 
-bool resolver_usable(struct resolver *resolver, const struct view *view) {
-    return resolver->all_usable || (view->map != NULL && schema_usable(resolver->arena, view->map, view->block));
+bool resolver_part_usable(struct resolver *resolver, const struct view *view) {
+    return resolver->all_usable || view->map == NULL || schema_usable(resolver->arena, view->map, view->block);
 }
 
 /* --- the top --- */
@@ -105,16 +105,20 @@ static bool resolve_entries(struct resolver *resolver) {
     size_t pool_count = resolver->point->sim.pool_count;
     size_t workload_count = resolver->point->sim.workload_count;
     bool is_ok = true;
+    struct view cost = view_block(resolver->arena, &resolver->root, "cost");
+    bool has_cost = resolver_part_usable(resolver, &cost);
     for (size_t i = 0; i < pool_count; i++) {
         struct view view = view_entry(resolver->arena, &resolver->root, "fleet", i);
-        bool is_usable = resolver_usable(resolver, &view);
-        struct view cost = view_block(resolver->arena, &resolver->root, "cost");
-        is_usable = is_usable && (cost.map == NULL || resolver_usable(resolver, &cost));
-        is_ok = is_usable && resolve_pool(resolver, &view, i) && is_ok;
+        if (view.map != NULL && has_cost && resolver_part_usable(resolver, &view)) {
+            is_ok = resolve_pool(resolver, &view, i) && is_ok;
+        } else if (view.map != NULL) {
+            resolve_pool_names(resolver, &view, i);
+            is_ok = false;
+        }
     }
     for (size_t i = 0; i < workload_count; i++) {
         struct view view = view_entry(resolver->arena, &resolver->root, "workload", i);
-        is_ok = resolver_usable(resolver, &view) && resolve_workload(resolver, &view, i) && is_ok;
+        is_ok = view.map != NULL && resolve_workload(resolver, &view, i) && is_ok;
     }
     return is_ok;
 }
@@ -247,6 +251,7 @@ static void make_room(struct resolver *resolver, struct point_box *box) {
     for (size_t i = 0; i < pools; i++) {
         resolver->pools[i].name = entry_name(resolver, "fleet", i);
         point->pools[i].name = resolver->pools[i].name;
+        point->pools[i].gpu = "";
     }
 }
 

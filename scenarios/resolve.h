@@ -29,7 +29,7 @@ struct trace_cache_entry {
 };
 
 struct trace_cache {
-    struct arena *arena; /* borrowed */
+    struct arena *arena;               /* borrowed */
     struct trace_cache_entry *entries; // owned
     size_t count;
 };
@@ -71,11 +71,13 @@ struct resolved_point *resolve_tree(const struct resolve_context *context, struc
 /* Adds to point->assumptions. */
 void resolver_assume(struct resolver *resolver, const char *path, const char *text);
 
-/* Have the values of this part passed schema_check? */
-bool resolver_usable(struct resolver *resolver, const struct view *view);
+/* Have the values of this part passed schema_check? An absent one has. */
+bool resolver_part_usable(struct resolver *resolver, const struct view *view);
 
 /* The parts. Each fills its place in the point, or adds diagnostics. */
 bool resolve_pool(struct resolver *resolver, const struct view *view, size_t index);
+/* Of a pool that is not usable: what can be said of its GPU, model and prices all the same. */
+void resolve_pool_names(struct resolver *resolver, const struct view *view, size_t index);
 bool resolve_workload(struct resolver *resolver, const struct view *view, size_t index);
 bool resolve_lengths(struct resolver *resolver, const struct view *workload, const char *key, bool has_trace,
                      struct length_spec *spec);

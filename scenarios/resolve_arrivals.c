@@ -58,8 +58,7 @@ static bool start_offset_s(struct resolver *resolver, int64_t *offset) {
 static bool inline_profile(struct resolver *resolver, const struct node *list, struct arrival_spec *spec) {
     double *values = arena_alloc(resolver->arena, list->count + 1, sizeof(double));
     for (size_t i = 0; i < list->count; i++) {
-        if (list->items[i]->kind != NODE_SCALAR ||
-            !text_to_double(span_of(list->items[i]->text), &values[i])) {
+        if (list->items[i]->kind != NODE_SCALAR || !text_to_double(span_of(list->items[i]->text), &values[i])) {
             return diag_error(resolver->diags, list->items[i]->at, "wrong-type",
                               "a profile is a plain list of 24 or 168 numbers");
         }
@@ -88,8 +87,9 @@ static bool named_profile(struct resolver *resolver, const struct node *node, st
     size_t count;
     const char *const *names = presets_profile_names(resolver->context->presets, &count);
     const char *guess = text_guess(span_of(node->text), names, count);
-    return diag_error(resolver->diags, node->at, "unknown-preset", "the catalogue has no profile '%s'%s%s%s", node->text,
-                      guess == NULL ? "" : "; did you mean '", guess == NULL ? "" : guess, guess == NULL ? "" : "'?");
+    return diag_error(resolver->diags, node->at, "unknown-preset", "the catalogue has no profile '%s'%s%s%s",
+                      node->text, guess == NULL ? "" : "; did you mean '", guess == NULL ? "" : guess,
+                      guess == NULL ? "" : "'?");
 }
 
 static bool fill_profile(struct resolver *resolver, const struct view *view, struct arrival_spec *spec) {
@@ -201,7 +201,8 @@ static void fill_options(struct resolver *resolver, const struct view *view, str
 
 static const char *trace_key(struct resolver *resolver, const struct view *view, const struct trace_spec *spec) {
     char *text = node_to_yaml(node_without(resolver->arena, view->map, "rate_scale"));
-    const char *key = arena_format(resolver->arena, "%s\n%d %d\n%s", spec->path, spec->draw_input, spec->draw_output, text);
+    const char *key =
+        arena_format(resolver->arena, "%s\n%d %d\n%s", spec->path, spec->draw_input, spec->draw_output, text);
     free(text);
     return key;
 }

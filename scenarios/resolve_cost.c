@@ -116,8 +116,8 @@ static bool gpu_price(struct resolver *resolver, const struct view *view, const 
         return blank_price(resolver, node == NULL ? view->at : node->at, path, facts->gpu, why);
     }
     *price = number;
-    facts->price_source = arena_format(resolver->arena, "catalogue %s %g %s (%s, %s, %s)", kind, number, unit, gpu->name,
-                                       gpu->source, gpu->as_of);
+    facts->price_source = arena_format(resolver->arena, "catalogue %s %g %s (%s, %s, %s)", kind, number, unit,
+                                       gpu->name, gpu->source, gpu->as_of);
     resolver_assume(resolver, path, facts->price_source);
     return true;
 }
@@ -134,7 +134,8 @@ static bool rental(struct resolver *resolver, const struct view *view, const str
     bool is_ok = true;
     terms->electricity_included = true;
     if (view_has(view, "electricity") && !view_is(view, "electricity", "included")) {
-        is_ok = not_with(resolver, view, "electricity", deal, "a rent includes electricity: write `electricity: included`");
+        is_ok =
+            not_with(resolver, view, "electricity", deal, "a rent includes electricity: write `electricity: included`");
     }
     if (view_has(view, "facility")) {
         is_ok = not_with(resolver, view, "facility", deal, "a rent includes the building");
@@ -156,8 +157,7 @@ static bool rental(struct resolver *resolver, const struct view *view, const str
     }
     if (terms->deal == DEAL_RESERVED) {
         const struct pool_facts *facts = &resolver->point->pools[index];
-        terms->committed_gpus =
-            has_commitments ? (double)view_integer(&commitments, "gpus") : (double)facts->gpus_paid;
+        terms->committed_gpus = has_commitments ? (double)view_integer(&commitments, "gpus") : (double)facts->gpus_paid;
         terms->committed_usd_per_hour =
             has_commitments ? view_number(&commitments, "usd_per_hour") : terms->gpu_usd_per_hour;
     }
@@ -187,7 +187,8 @@ static bool owned_hardware(struct resolver *resolver, const struct view *view, c
         bool is_ok = true;
         for (size_t i = 0; i < 4; i++) {
             if (view_has(view, parts[i])) {
-                is_ok = not_with(resolver, view, parts[i], "system_usd_per_gpu", "it is everything that is bought; keep one");
+                is_ok = not_with(resolver, view, parts[i], "system_usd_per_gpu",
+                                 "it is everything that is bought; keep one");
             }
         }
         return is_ok;
@@ -319,7 +320,8 @@ static bool resolve_carbon(struct resolver *resolver) {
         }
         point->grid_gco2e_per_kwh = region->grid_gco2e_per_kwh;
         if (isnan(region->grid_gco2e_per_kwh)) {
-            return blank_price(resolver, node->at, "carbon.region", region->name, "the catalogue has no carbon intensity");
+            return blank_price(resolver, node->at, "carbon.region", region->name,
+                               "the catalogue has no carbon intensity");
         }
         resolver_assume(resolver, "carbon.region",
                         arena_format(resolver->arena, "%g gCO2e/kWh, constant (%s, %g, %s)", region->grid_gco2e_per_kwh,
@@ -327,7 +329,8 @@ static bool resolve_carbon(struct resolver *resolver) {
     }
     point->carbon_known = !isnan(point->grid_gco2e_per_kwh);
     if (!point->carbon_known && view_has(&carbon, "usd_per_t")) {
-        return diag_error(resolver->diags, carbon.at, "missing-key", "carbon: a price needs 'region' or 'gco2e_per_kwh'");
+        return diag_error(resolver->diags, carbon.at, "missing-key",
+                          "carbon: a price needs 'region' or 'gco2e_per_kwh'");
     }
     return true;
 }

@@ -21,15 +21,16 @@ struct pool_parts {
     enum precision precision, kv_precision;
     int64_t tensor_parallel;
     struct node_spec node;
-    struct roofline_step roofline; /* if gpu and llm are there */
-    bool has_shape;                /* gpu and llm are there and go together */
+    struct roofline_step roofline;  /* if gpu and llm are there */
+    bool has_shape;                 /* gpu and llm are there and go together */
     struct step_model **step_model; /* where the pool's goes */
 };
 
 /* An inline definition's value may carry the unit of its column (80GB): then the plain number. */
 static const char *column_text(struct arena *arena, const struct catalog_column *column, const char *text) {
     double value;
-    bool has_unit = strcmp(column->unit, "GB") == 0 || strcmp(column->unit, "W") == 0 || strcmp(column->unit, "USD") == 0;
+    bool has_unit =
+        strcmp(column->unit, "GB") == 0 || strcmp(column->unit, "W") == 0 || strcmp(column->unit, "USD") == 0;
     if (column->kind != CATALOG_NUMBER || !has_unit ||
         quantity_parse(span_of(text), column->unit, &value) != QUANTITY_OK) {
         return text;
@@ -89,8 +90,9 @@ static bool find_gpu(struct resolver *resolver, struct pool_parts *parts) {
 static bool find_model(struct resolver *resolver, struct pool_parts *parts) {
     const struct node *node = view_node(parts->view, "model");
     if (node == NULL) {
-        return parts->is_linear || diag_error(resolver->diags, parts->view->at, "missing-key",
-                                              "%s needs 'model' (or step_time: {model: linear, ...})", parts->view->path);
+        return parts->is_linear ||
+               diag_error(resolver->diags, parts->view->at, "missing-key",
+                          "%s needs 'model' (or step_time: {model: linear, ...})", parts->view->path);
     }
     if (node->kind == NODE_SCALAR) {
         parts->llm = catalog_llm(resolver->context->catalog, span_of(node->text), resolver->diags, node->at);
@@ -219,9 +221,10 @@ static bool check_batching(struct resolver *resolver, const struct view *pool, c
         return true;
     }
     const char *key = view_has(&view, "max_num_seqs") ? "max_num_seqs" : "max_num_batched_tokens";
-    return diag_error(resolver->diags, view_at(&view, key), "token-budget",
-                      "%s: max_num_batched_tokens = %lld is below max_num_seqs = %lld; a full batch could not take a step",
-                      view.path, (long long)batching->max_num_batched_tokens, (long long)batching->max_num_seqs);
+    return diag_error(
+        resolver->diags, view_at(&view, key), "token-budget",
+        "%s: max_num_batched_tokens = %lld is below max_num_seqs = %lld; a full batch could not take a step", view.path,
+        (long long)batching->max_num_batched_tokens, (long long)batching->max_num_seqs);
 }
 
 static void fill_memory_request(const struct pool_parts *parts, const struct pool_config *config,
@@ -291,15 +294,19 @@ static void fill_power(struct resolver *resolver, const struct pool_parts *parts
     if (!facts->power_known) {
         return;
     }
-    bool idle_assumed = false, context_assumed = false;
+    bool idle_assumed = false;
     facts->idle_w = gpu_idle_w(gpu, &idle_assumed);
-    facts->idle_context_w = gpu_idle_context_w(gpu, &context_assumed);
+    facts->idle_context_w = gpu_idle_context_w(gpu, NULL);
     facts->tdp_w = gpu->tdp_w;
-    if (idle_assumed || context_assumed) {
-        resolver_assume(resolver, view_path(resolver->arena, parts->view, "power"),
-                        arena_format(resolver->arena,
-                                     "%s draws %.0f W idle, %.0f W with a model loaded (shares of TDP; its row is blank)",
-                                     gpu->name, facts->idle_w, facts->idle_context_w));
+    if (idle_assumed) {
+        resolver_assume(
+            resolver, view_path(resolver->arena, parts->view, "power.idle_w"),
+            arena_format(resolver->arena, "%.0f W (10 %% of TDP; the row of %s is blank)", facts->idle_w, gpu->name));
+    }
+    if (isnan(gpu->idle_ctx_add_w)) {
+        resolver_assume(resolver, view_path(resolver->arena, parts->view, "power.idle_ctx_add_w"),
+                        arena_format(resolver->arena, "%.0f W (5.5 %% of TDP; the row of %s is blank)",
+                                     facts->idle_context_w - facts->idle_w, gpu->name));
     }
 }
 
@@ -308,13 +315,15 @@ static bool fill_placement(struct resolver *resolver, const struct pool_parts *p
     struct gpu unknown = gpu_unknown();
     struct placement placement;
     if (!placement_make(parts->gpu == NULL ? &unknown : parts->gpu, &parts->node, config->replicas,
-                        config->gpus_per_replica, &placement, resolver->diags, view_at(parts->view, "tensor_parallel"))) {
+                        config->gpus_per_replica, &placement, resolver->diags,
+                        view_at(parts->view, "tensor_parallel"))) {
         return false;
     }
     facts->gpus_placed = placement.gpus_placed;
     facts->gpus_paid = placement.gpus_paid;
     facts->nodes = placement.nodes;
     facts->host_w = placement.host_w;
+    facts->pool_host_w = placement_host_w(&placement, parts->node.billing);
     facts->node_billing = parts->node.billing == NODE_BILLING_NODE;
     return true;
 }
@@ -372,4 +381,17 @@ bool resolve_pool(struct resolver *resolver, const struct view *view, size_t ind
     config->step_model = *parts.step_model;
     fill_facts(resolver, &parts, config, facts);
     return resolve_pool_cost(resolver, view, parts.gpu, index) && is_ok;
+}
+
+void resolve_pool_names(struct resolver *resolver, const struct view *view, size_t index) {
+    struct pool_parts parts = {.view = view, .is_linear = true}; /* what is missing has been said */
+    struct view cost = view_block(resolver->arena, &resolver->root, "cost");
+    struct view own_cost = view_block(resolver->arena, view, "cost");
+    bool has_gpu = find_gpu(resolver, &parts);
+    (void)find_model(resolver, &parts);
+    const struct node *gpu = view_node(view, "gpu");
+    bool is_priced = gpu != NULL && gpu->kind == NODE_SCALAR && (cost.map != NULL || own_cost.map != NULL);
+    if (has_gpu && is_priced && resolver_part_usable(resolver, &cost) && resolver_part_usable(resolver, &own_cost)) {
+        (void)resolve_pool_cost(resolver, view, parts.gpu, index);
+    }
 }

@@ -13,8 +13,8 @@ static bool lognormal(struct resolver *resolver, const struct view *view, struct
     const double tail_max = 14.97;
     bool by_mean = view_has(view, "mean") && view_has(view, "p99");
     bool by_median = view_has(view, "median") && view_has(view, "sigma");
-    bool has_other = by_mean ? view_has(view, "median") || view_has(view, "sigma")
-                             : view_has(view, "mean") || view_has(view, "p99");
+    bool has_other =
+        by_mean ? view_has(view, "median") || view_has(view, "sigma") : view_has(view, "mean") || view_has(view, "p99");
     if (by_mean == by_median || has_other) {
         return diag_error(resolver->diags, view->at, "missing-key",
                           "%s: a lognormal needs 'mean' and 'p99', or 'median' and 'sigma', and no others", view->path);
@@ -94,8 +94,8 @@ static bool uniform(struct resolver *resolver, const struct view *view, struct l
 
 static bool geometric(struct resolver *resolver, const struct view *view, struct length_spec *spec) {
     *spec = (struct length_spec){.kind = LENGTH_GEOMETRIC, .mean = view_number(view, "mean")};
-    return view_has(view, "mean") ||
-           diag_error(resolver->diags, view->at, "missing-key", "%s: a geometric distribution needs 'mean'", view->path);
+    return view_has(view, "mean") || diag_error(resolver->diags, view->at, "missing-key",
+                                                "%s: a geometric distribution needs 'mean'", view->path);
 }
 
 bool resolve_lengths(struct resolver *resolver, const struct view *workload, const char *key, bool has_trace,
@@ -163,8 +163,8 @@ static bool unknown_pool(struct resolver *resolver, const struct view *view, con
         names[i] = resolver->pools[i].name;
     }
     const char *guess = text_guess(span_of(node->text), names, count);
-    return diag_error(resolver->diags, node->at, "unknown-pool", "%s.pool: the fleet has no pool '%s'%s%s%s", view->path,
-                      node->text, guess == NULL ? "" : "; did you mean '", guess == NULL ? "" : guess,
+    return diag_error(resolver->diags, node->at, "unknown-pool", "%s.pool: the fleet has no pool '%s'%s%s%s",
+                      view->path, node->text, guess == NULL ? "" : "; did you mean '", guess == NULL ? "" : guess,
                       guess == NULL ? "" : "'?");
 }
 
@@ -256,24 +256,45 @@ static bool resolve_pools(struct resolver *resolver, const struct view *view, st
     return is_ok;
 }
 
-bool resolve_workload(struct resolver *resolver, const struct view *view, size_t index) {
-    struct workload_config *config = &resolver->workloads[index];
-    struct workload_facts *facts = &resolver->point->workloads[index];
-    struct view price = view_block(resolver->arena, view, "price_usd_per_mtok");
-    struct view arrivals = view_block(resolver->arena, view, "arrivals");
-    bool has_trace = view_is(&arrivals, "process", "trace");
-    config->name = view_text(view, "name");
-    facts->name = config->name;
-    bool is_ok = resolve_arrivals(resolver, view, index);
-    is_ok = resolve_lengths(resolver, view, "input_tokens", has_trace, &config->input_tokens) && is_ok;
-    is_ok = resolve_lengths(resolver, view, "output_tokens", has_trace, &config->output_tokens) && is_ok;
-    is_ok = resolve_pools(resolver, view, config) && is_ok;
-    resolve_slo(resolver, view, config);
-    facts->mean_rate_per_s = config->arrivals.mean_rate_per_s;
+/* May the value under `key` be looked at? */
+static bool is_usable(struct resolver *resolver, const struct view *workload, const char *key) {
+    const struct node *node = view_node(workload, key);
+    struct view part = view_block(resolver->arena, workload, key);
+    bool is_right_kind = resolver->all_usable || node == NULL || node->kind == NODE_MAP || node->kind == NODE_SCALAR;
+    return is_right_kind && resolver_part_usable(resolver, &part);
+}
+
+static void resolve_price(struct resolver *resolver, const struct view *workload, struct workload_facts *facts) {
+    struct view price = view_block(resolver->arena, workload, "price_usd_per_mtok");
     facts->has_price = price.map != NULL;
     if (facts->has_price) {
         facts->price_input_usd_per_mtok = view_number(&price, "input");
         facts->price_output_usd_per_mtok = view_number(&price, "output");
     }
+}
+
+/* Each part that is usable, so that the mistakes of all come out at once. */
+bool resolve_workload(struct resolver *resolver, const struct view *view, size_t index) {
+    struct workload_config *config = &resolver->workloads[index];
+    struct workload_facts *facts = &resolver->point->workloads[index];
+    struct view arrivals = view_block(resolver->arena, view, "arrivals");
+    bool has_trace = view_is(&arrivals, "process", "trace");
+    config->name = view_has(view, "name") ? view_text(view, "name") : "";
+    facts->name = config->name;
+    bool is_ok =
+        arrivals.map != NULL && is_usable(resolver, view, "arrivals") && resolve_arrivals(resolver, view, index);
+    if (arrivals.map != NULL && is_usable(resolver, view, "input_tokens")) {
+        is_ok = resolve_lengths(resolver, view, "input_tokens", has_trace, &config->input_tokens) && is_ok;
+    }
+    if (arrivals.map != NULL && is_usable(resolver, view, "output_tokens")) {
+        is_ok = resolve_lengths(resolver, view, "output_tokens", has_trace, &config->output_tokens) && is_ok;
+    }
+    is_ok = resolve_pools(resolver, view, config) && is_ok;
+    if (!resolver->all_usable) {
+        return false;
+    }
+    resolve_slo(resolver, view, config);
+    resolve_price(resolver, view, facts);
+    facts->mean_rate_per_s = config->arrivals.mean_rate_per_s;
     return is_ok;
 }

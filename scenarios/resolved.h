@@ -29,6 +29,7 @@ struct pool_facts {
     double idle_w;           /* one GPU without (paid, not placed) */
     double tdp_w;            /* one GPU */
     double host_w;           /* one node without its GPUs */
+    double pool_host_w;      /* the hosts that the pool answers for: whole nodes, or its share by GPU */
     bool power_known;        /* false: no GPU named, power and energy are null */
     double weight_byte;      /* of one replica */
     double kv_byte_per_tok;  /* of one replica */

@@ -155,8 +155,8 @@ static bool read_catalogues(struct scenario *scenario, const char *dir, struct d
 
 static bool read_all(struct scenario *scenario, const struct scenario_options *options, struct diags *diags) {
     size_t errors_before = diags_error_count(diags);
-    const struct node *whole = layers_read(scenario->arena, scenario->path, options->sets, options->set_count,
-                                           &scenario->source, diags);
+    const struct node *whole =
+        layers_read(scenario->arena, scenario->path, options->sets, options->set_count, &scenario->source, diags);
     if (whole == NULL || !read_catalogues(scenario, options->catalog_dir, diags)) {
         return false;
     }
@@ -167,7 +167,8 @@ static bool read_all(struct scenario *scenario, const struct scenario_options *o
                                                  .traces = &scenario->traces,
                                                  .has_seed = options->has_seed,
                                                  .seed = options->seed};
-    bool has_sweep = sweep_read(scenario->arena, sweep == NULL ? NULL : sweep->value, &scenario->sweep, diags);
+    bool has_sweep =
+        sweep_read(scenario->arena, sweep == NULL ? NULL : sweep->value, scenario->root, &scenario->sweep, diags);
     if (!has_sweep) {
         scenario->sweep = (struct sweep){.point_count = 1}; /* what is outside it is checked all the same */
     }

@@ -37,7 +37,7 @@ struct scenario_options {
     const char *const *sets; /* "a.b=value", in order; a later one wins */
     size_t set_count;
     bool has_seed;
-    uint64_t seed; /* overrides the file's */
+    uint64_t seed;           /* overrides the file's */
     const char *catalog_dir; /* NULL: the compiled-in catalogues */
 };
 
@@ -71,7 +71,7 @@ struct resolved_point *scenario_resolve(const struct scenario *scenario, size_t 
 void resolved_point_free(struct resolved_point *point); /* accepts NULL */
 
 /* What the reader knows of its own vocabulary. The caller frees the text with free(). */
-char *scenario_schema_json(void);    /* JSON Schema, draft 2020-12 */
-char *scenario_reference_md(void);   /* docs/scenario.md */
+char *scenario_schema_json(void);  /* JSON Schema, draft 2020-12 */
+char *scenario_reference_md(void); /* docs/scenario.md */
 
 #endif

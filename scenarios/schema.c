@@ -328,8 +328,8 @@ static const struct node *set_in_map(struct setter *setter, const struct node *m
         if (translated.value == NULL) {
             return node_without(setter->arena, map, alias->path);
         }
-        const char *path = arena_format(setter->arena, "%s%s%.*s", alias->path, rest.size > 0 ? "." : "",
-                                        (int)rest.size, rest.data);
+        const char *path =
+            arena_format(setter->arena, "%s%s%.*s", alias->path, rest.size > 0 ? "." : "", (int)rest.size, rest.data);
         return set_in_map(&translated, map, block, span_of(path));
     }
     const struct field *field = block_field(block, key);

@@ -2,7 +2,7 @@
  * reference page, so that they cannot disagree.
  *
  * A block is what a map may hold; a field is one key of it. A key that is not in the table is an error with a guess; one whose
- * feature is not modelled yet is in the table and refused by name. The table is constant: scenarios/schema_table.c. */
+ * feature is not modelled yet is in the table and refused by name. The table is constant: scenarios/schema_table.c and schema_{workload,fleet,cost}.c. */
 #ifndef TOKENMILL_SCENARIOS_SCHEMA_H
 #define TOKENMILL_SCENARIOS_SCHEMA_H
 
@@ -89,6 +89,9 @@ bool schema_check(struct arena *arena, const struct node *root, struct diags *di
 
 /* Are all values of this map of the right type, unit and range, and none missing? Unknown keys do not matter. */
 bool schema_usable(struct arena *arena, const struct node *map, const struct block *block);
+
+/* "0..1e9/s": what a number may be, with its unit. */
+const char *field_range_text(struct arena *arena, const struct field *field);
 
 /* Does `field` have a use in `map`? (Defaults count.) */
 bool field_applies(const struct field *field, const struct block *block, const struct node *map);

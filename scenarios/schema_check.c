@@ -35,27 +35,30 @@ static const char *words_text(struct arena *arena, const char *words) {
     return arena_text(arena, text, used);
 }
 
-/* 1e+09 -> 1e9 */
+/* 1000000000 -> 1e9, 1e-06 -> 1e-6 */
 static const char *short_number(struct arena *arena, double value) {
-    char text[40];
-    size_t size = text_from_double(value, text, sizeof(text));
-    char *exponent = memchr(text, 'e', size);
-    if (exponent != NULL && exponent[1] == '+') {
-        memmove(exponent + 1, exponent + 2, size - (size_t)(exponent + 2 - text) + 1);
-        size--;
-        while (exponent[1] == '0' && exponent[2] != '\0') {
-            memmove(exponent + 1, exponent + 2, strlen(exponent + 2) + 1);
-            size--;
-        }
+    char digits[40];
+    text_from_double_digits(value, 6, digits, sizeof(digits));
+    const char *exponent = strchr(digits, 'e');
+    if (exponent == NULL) {
+        return arena_text(arena, digits, strlen(digits));
     }
-    return arena_text(arena, text, size);
+    return arena_format(arena, "%.*se%d", (int)(exponent - digits), digits, atoi(exponent + 1));
 }
 
-static const char *range_text(struct arena *arena, const struct field *field) {
-    const char *unit = field->unit == NULL || strcmp(field->unit, "ratio") == 0 ? "" : field->unit;
+/* A limit with its unit; long times in years. */
+static const char *limit_text(struct arena *arena, const char *unit, double value) {
+    const double year_s = 31536000;
+    if (strcmp(unit, "s") == 0 && value >= year_s) {
+        return arena_format(arena, "%g years", value / year_s);
+    }
     const char *joint = unit[0] == '\0' || strcmp(unit, "s") == 0 || unit[0] == '1' ? "" : " ";
-    return arena_format(arena, "%s..%s%s%s", short_number(arena, field->min), short_number(arena, field->max), joint,
-                        unit[0] == '1' ? unit + 1 : unit);
+    return arena_format(arena, "%s%s%s", short_number(arena, value), joint, unit[0] == '1' ? unit + 1 : unit);
+}
+
+const char *field_range_text(struct arena *arena, const struct field *field) {
+    const char *unit = field->unit == NULL || strcmp(field->unit, "ratio") == 0 ? "" : field->unit;
+    return arena_format(arena, "%s..%s", short_number(arena, field->min), limit_text(arena, unit, field->max));
 }
 
 /* What `shapes` of the field may hold, in words. */
@@ -112,7 +115,7 @@ static bool check_range(struct checker *checker, const struct field *field, cons
                         double value) {
     if (!(value >= field->min && value <= field->max)) {
         return diag_error(checker->diags, node->at, "value-range", "%s = %s is outside %s", path, node->text,
-                          range_text(checker->arena, field));
+                          field_range_text(checker->arena, field));
     }
     if (field->modelled_max > 0 && value > field->modelled_max) {
         return not_yet(checker, node->at, arena_format(checker->arena, "%s = %s", path, node->text), "write 1");
@@ -127,16 +130,16 @@ static bool unit_error(struct checker *checker, const struct field *field, const
     const char *wanted = examples[0] != '\0' ? arena_format(checker->arena, "write it like %s", examples)
                          : unit[0] != '\0'   ? arena_format(checker->arena, "write a number in %s", unit)
                                              : "write a plain number";
-    const char *what = status == QUANTITY_UNKNOWN_UNIT   ? "has a unit that is not known"
+    const char *what = status == QUANTITY_UNKNOWN_UNIT    ? "has a unit that is not known"
                        : status == QUANTITY_NEEDS_NO_UNIT ? "takes no unit"
                                                           : "has a unit of another kind";
     return diag_error(checker->diags, node->at, "unit", "%s = %s %s; %s", path, node->text, what, wanted);
 }
 
-static bool check_number(struct checker *checker, const struct field *field, const struct node *node, const char *path) {
+static bool check_number(struct checker *checker, const struct field *field, const struct node *node,
+                         const char *path) {
     double value;
-    enum quantity_status status =
-        quantity_parse(span_of(node->text), field->unit == NULL ? "" : field->unit, &value);
+    enum quantity_status status = quantity_parse(span_of(node->text), field->unit == NULL ? "" : field->unit, &value);
     if (status == QUANTITY_NOT_A_NUMBER) {
         return wrong_type(checker, field, node, path);
     }
@@ -192,8 +195,7 @@ static bool check_name(struct checker *checker, const struct node *node, const c
                               path, node->text);
         }
     }
-    return node->text[0] != '\0' ||
-           diag_error(checker->diags, node->at, "name-characters", "%s is empty", path);
+    return node->text[0] != '\0' || diag_error(checker->diags, node->at, "name-characters", "%s is empty", path);
 }
 
 static bool check_scalar(struct checker *checker, const struct field *field, const struct node *node,
@@ -240,8 +242,7 @@ static bool check_numbers(struct checker *checker, const struct field *field, co
     return is_ok;
 }
 
-static bool check_texts(struct checker *checker, const struct field *field, const struct node *list,
-                        const char *path) {
+static bool check_texts(struct checker *checker, const struct field *field, const struct node *list, const char *path) {
     bool is_ok = true;
     for (size_t i = 0; i < list->count; i++) {
         if (list->items[i]->kind != NODE_SCALAR || list->items[i]->text[0] == '\0') {
@@ -258,9 +259,9 @@ static bool check_number_map(struct checker *checker, const struct field *field,
         const char *key_path = join(checker->arena, path, map->entries[i].key);
         const struct node *value = map->entries[i].value;
         bool is_scalar = value->kind == NODE_SCALAR;
-        is_ok = (is_scalar ? check_number(checker, field, value, key_path)
-                           : wrong_type(checker, field, value, key_path)) &&
-                is_ok;
+        is_ok =
+            (is_scalar ? check_number(checker, field, value, key_path) : wrong_type(checker, field, value, key_path)) &&
+            is_ok;
     }
     return is_ok;
 }
@@ -284,8 +285,7 @@ static bool check_columns(struct checker *checker, const struct field *field, co
         }
         if (index == count) {
             const char *guess = text_guess(span_of(entry->key), names, count);
-            is_ok = diag_error(checker->diags, entry->key_at, "unknown-key", "%s: unknown key '%s'%s", path,
-                               entry->key,
+            is_ok = diag_error(checker->diags, entry->key_at, "unknown-key", "%s: unknown key '%s'%s", path, entry->key,
                                guess == NULL ? "" : arena_format(checker->arena, "; did you mean '%s'?", guess));
         } else if (entry->value->kind != NODE_SCALAR) {
             is_ok = diag_error(checker->diags, entry->value->at, "wrong-type", "%s.%s must be a value, not %s", path,
@@ -323,11 +323,12 @@ static bool check_entries(struct checker *checker, const struct field *field, co
         const struct node *item = list->items[i];
         const struct node_entry *name = node_find(item, "name");
         bool has_name = name != NULL && name->value->kind == NODE_SCALAR;
-        const char *item_path = has_name ? join(checker->arena, path, name->value->text)
-                                         : arena_format(checker->arena, "%s[%zu]", path, i);
+        const char *item_path =
+            has_name ? join(checker->arena, path, name->value->text) : arena_format(checker->arena, "%s[%zu]", path, i);
         is_ok = (item->kind == NODE_MAP ? check_map(checker, item, field->block, item_path)
                                         : wrong_type(checker, field, item, item_path)) &&
-                check_entry_name(checker, list, i, path) && is_ok;
+                is_ok;
+        is_ok = check_entry_name(checker, list, i, path) && is_ok;
     }
     return is_ok;
 }
@@ -393,18 +394,33 @@ bool field_applies(const struct field *field, const struct block *block, const s
         struct span key = {.data = condition.data, .size = (size_t)(equals - condition.data)};
         struct span word = {.data = equals + 1, .size = condition.size - key.size - 1};
         const struct field *chooser = block_field(block, key);
-        if (span_equals(word, chosen(block, map, key)) && field_applies(chooser, block, map)) {
+        const char *choice = chosen(block, map, key);
+        bool is_unknown = words_find(chooser->words, span_of(choice)) == SIZE_MAX; /* a mistake: nobody can tell */
+        if ((is_unknown || span_equals(word, choice)) && field_applies(chooser, block, map)) {
             return true;
         }
     }
     return false;
 }
 
-/* "process: gamma or base: gamma" */
+/* Is what `when` asks about said properly? What a mistyped choice would need is not asked for. */
+static bool has_choice(const struct field *field, const struct block *block, const struct node *map) {
+    struct span condition = words_at(field->when, 0);
+    const char *equals = memchr(condition.data, '=', condition.size);
+    struct span key = {.data = condition.data, .size = (size_t)(equals - condition.data)};
+    return words_find(block_field(block, key)->words, span_of(chosen(block, map, key))) != SIZE_MAX;
+}
+
+/* "`process: gamma` or `base: gamma`" */
 static const char *when_text(struct arena *arena, const char *when) {
-    char *text = arena_text(arena, words_text(arena, when), strlen(words_text(arena, when)));
-    for (char *c = text; *c != '\0'; c++) {
-        *c = *c == '=' ? ' ' : *c;
+    const char *text = "";
+    size_t count = words_count(when);
+    for (size_t i = 0; i < count; i++) {
+        struct span condition = words_at(when, i);
+        const char *equals = memchr(condition.data, '=', condition.size);
+        const char *joint = i == 0 ? "" : i + 1 == count ? " or " : ", ";
+        text = arena_format(arena, "%s%s`%.*s: %.*s`", text, joint, (int)(equals - condition.data), condition.data,
+                            (int)(condition.data + condition.size - equals - 1), equals + 1);
     }
     return text;
 }
@@ -453,7 +469,8 @@ static bool check_map(struct checker *checker, const struct node *map, const str
     }
     for (size_t i = 0; i < block->field_count; i++) {
         const struct field *field = &block->fields[i];
-        if (field->is_required && node_find(map, field->key) == NULL && field_applies(field, block, map)) {
+        if (field->is_required && node_find(map, field->key) == NULL && field_applies(field, block, map) &&
+            (field->when == NULL || has_choice(field, block, map))) {
             is_ok = diag_error(checker->diags, map->at, "missing-key", "%s needs '%s': %s",
                                path[0] == '\0' ? "a scenario" : path, field->key, field->help);
         }
@@ -465,8 +482,8 @@ bool schema_check(struct arena *arena, const struct node *root, struct diags *di
     struct checker checker = {.arena = arena, .diags = diags};
     size_t errors_before = diags_error_count(diags);
     if (root->kind != NODE_MAP) {
-        return diag_error(diags, root->at, "wrong-type", "a scenario is a map of keys (name, workload, fleet, ...), not %s",
-                          node_kind_name(root));
+        return diag_error(diags, root->at, "wrong-type",
+                          "a scenario is a map of keys (name, workload, fleet, ...), not %s", node_kind_name(root));
     }
     bool is_ok = check_map(&checker, root, schema_root(), "");
     return is_ok && diags_error_count(diags) == errors_before;

@@ -89,9 +89,12 @@ static void put_shape(FILE *out, const struct field *field, unsigned shape) {
               "{\"type\": \"number\"}, \"minItems\": 2, \"maxItems\": 2}]}}",
               out);
         break;
-    case SHAPE_TEXTS: fputs("{\"type\": \"string\"}, {\"type\": \"array\", \"items\": {\"type\": \"string\"}}", out); break;
+    case SHAPE_TEXTS:
+        fputs("{\"type\": \"string\"}, {\"type\": \"array\", \"items\": {\"type\": \"string\"}}", out);
+        break;
     case SHAPE_NUMBER_MAP:
-        fprintf(out, "{\"type\": \"object\", \"additionalProperties\": {\"anyOf\": [{\"type\": \"number\"}, %s]}}", quantity);
+        fprintf(out, "{\"type\": \"object\", \"additionalProperties\": {\"anyOf\": [{\"type\": \"number\"}, %s]}}",
+                quantity);
         break;
     case SHAPE_COLUMNS: put_columns(out, field->table); break;
     default: fputs("{}", out); break;
@@ -201,11 +204,13 @@ static void put_code_words(FILE *out, const char *words) {
 }
 
 static void put_limits(FILE *out, const struct field *field) {
-    char low[48], high[48];
-    const char *unit = field->unit == NULL ? "" : field->unit;
-    text_from_double_digits(field->min, 6, low, sizeof(low));
-    text_from_double_digits(field->modelled_max > 0 ? field->modelled_max : field->max, 6, high, sizeof(high));
-    fprintf(out, " %s..%s%s%s", low, high, unit[0] == '\0' ? "" : " ", unit);
+    struct arena *arena = arena_new();
+    if (field->modelled_max > 0) {
+        fprintf(out, " %g", field->modelled_max);
+    } else {
+        fprintf(out, " %s", field_range_text(arena, field));
+    }
+    arena_free(arena);
 }
 
 static void put_kinds(FILE *out, const struct field *field) {
@@ -214,12 +219,18 @@ static void put_kinds(FILE *out, const struct field *field) {
         unsigned shape;
         const char *text;
     } kinds[] = {
-        {SHAPE_NUMBER, "number"},          {SHAPE_INTEGER, "whole number"},
-        {SHAPE_WORD, ""},                  {SHAPE_TEXT, "text"},
-        {SHAPE_NAME, "name"},              {SHAPE_BLOCK, "map"},
-        {SHAPE_ENTRIES, "list of entries"}, {SHAPE_NUMBERS, "list of numbers"},
-        {SHAPE_TEXTS, "list of texts"},    {SHAPE_NUMBER_MAP, "map by GPU"},
-        {SHAPE_COLUMNS, "map of columns"}, {SHAPE_SPECIAL, "see above"},
+        {SHAPE_NUMBER, "number"},
+        {SHAPE_INTEGER, "whole number"},
+        {SHAPE_WORD, ""},
+        {SHAPE_TEXT, "text"},
+        {SHAPE_NAME, "name"},
+        {SHAPE_BLOCK, "map"},
+        {SHAPE_ENTRIES, "list of entries"},
+        {SHAPE_NUMBERS, "list of numbers"},
+        {SHAPE_TEXTS, "list of texts"},
+        {SHAPE_NUMBER_MAP, "map by GPU"},
+        {SHAPE_COLUMNS, "map of columns"},
+        {SHAPE_SPECIAL, "see above"},
     };
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         bool is_empty_word = kinds[i].shape == SHAPE_WORD && words_count(field->words) == 0;
@@ -237,13 +248,19 @@ static void put_kinds(FILE *out, const struct field *field) {
     }
 }
 
-/* "where process=gamma or base=gamma" */
+/* "; with `process`: constant, poisson; `base`: gamma" */
 static void put_when(FILE *out, const char *when) {
+    struct span last = {.data = "", .size = 0};
     for (size_t i = 0; i < words_count(when); i++) {
         struct span word = words_at(when, i);
         const char *equals = memchr(word.data, '=', word.size);
-        fprintf(out, "%s`%.*s: %.*s`", i == 0 ? "; with " : " or ", (int)(equals - word.data), word.data,
-                (int)(word.data + word.size - equals - 1), equals + 1);
+        struct span key = {.data = word.data, .size = (size_t)(equals - word.data)};
+        bool is_same = key.size == last.size && memcmp(key.data, last.data, key.size) == 0;
+        if (!is_same) {
+            fprintf(out, "%s`%.*s`:", i == 0 ? ". With " : "; or ", (int)key.size, key.data);
+        }
+        fprintf(out, "%s %.*s", is_same ? "," : "", (int)(word.size - key.size - 1), equals + 1);
+        last = key;
     }
 }
 
@@ -270,7 +287,25 @@ static void put_row(FILE *out, const struct field *field) {
     fputs(" |\n", out);
 }
 
-static void put_block_md(FILE *out, const struct block *block) {
+/* Blocks that several fields share are printed once. */
+struct seen_blocks {
+    const struct block *blocks[64];
+    size_t count;
+};
+
+/* Marks it, too. */
+static bool was_seen(struct seen_blocks *seen, const struct block *block) {
+    for (size_t i = 0; i < seen->count; i++) {
+        if (seen->blocks[i] == block) {
+            return true;
+        }
+    }
+    CHECK(seen->count < sizeof(seen->blocks) / sizeof(seen->blocks[0]));
+    seen->blocks[seen->count++] = block;
+    return false;
+}
+
+static void put_block_md(FILE *out, const struct block *block, struct seen_blocks *seen) {
     fprintf(out, "\n## `%s`\n\n| key | value | default | meaning |\n| --- | --- | --- | --- |\n", block->title);
     for (size_t i = 0; i < block->field_count; i++) {
         put_row(out, &block->fields[i]);
@@ -278,13 +313,11 @@ static void put_block_md(FILE *out, const struct block *block) {
     for (size_t i = 0; i < block->alias_count; i++) {
         fprintf(out, "| `%s` | | | Another spelling of `%s` |\n", block->aliases[i].alias, block->aliases[i].path);
     }
-    const struct block *last = NULL;
     for (size_t i = 0; i < block->field_count; i++) {
         const struct block *inner = block->fields[i].block;
-        if (inner != NULL && inner != last) {
-            put_block_md(out, inner);
+        if (inner != NULL && !was_seen(seen, inner)) {
+            put_block_md(out, inner, seen);
         }
-        last = inner != NULL ? inner : last;
     }
 }
 
@@ -294,7 +327,8 @@ char *scenario_reference_md(void) {
     FILE *out = open_memstream(&text, &size);
     CHECK(out != NULL);
     fputs(intro, out);
-    put_block_md(out, schema_root());
+    struct seen_blocks seen = {.count = 0};
+    put_block_md(out, schema_root(), &seen);
     CHECK(fclose(out) == 0);
     return text;
 }

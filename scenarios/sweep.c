@@ -24,6 +24,7 @@ struct draft {
 struct reader {
     struct arena *arena;
     struct diags *diags;
+    const struct node *root;
     struct sweep *sweep;
     struct draft drafts[COORDINATES_MAX]; /* of all axes, in order */
     size_t draft_count;
@@ -50,11 +51,12 @@ static bool list_values(struct reader *reader, struct draft *draft, const struct
         const struct node *item = list->items[i];
         double number = draft->field == NULL ? (double)NAN : field_number(draft->field, item);
         if (item->kind != NODE_SCALAR) {
-            is_ok = diag_error(reader->diags, item->at, "sweep-value", "%s: a swept value must be a number or a text, not %s",
-                               draft->path, node_kind_name(item));
+            is_ok =
+                diag_error(reader->diags, item->at, "sweep-value",
+                           "%s: a swept value must be a number or a text, not %s", draft->path, node_kind_name(item));
         }
-        bool is_rounded = is_number_field(draft->field) && !isnan(number) &&
-                          fm_round_digits(number, SWEEP_DIGITS) != number;
+        bool is_rounded =
+            is_number_field(draft->field) && !isnan(number) && fm_round_digits(number, SWEEP_DIGITS) != number;
         draft->values[i] = is_rounded ? number_node(reader, item->at, number) : item;
     }
     return is_ok;
@@ -65,13 +67,13 @@ static bool range_number(struct reader *reader, const struct draft *draft, const
                          double *value) {
     const struct node_entry *entry = node_find(map, key);
     if (entry == NULL) {
-        return diag_error(reader->diags, map->at, "sweep-range", "%s: a range needs from, to and steps; '%s' is missing",
-                          draft->path, key);
+        return diag_error(reader->diags, map->at, "sweep-range",
+                          "%s: a range needs from, to and steps; '%s' is missing", draft->path, key);
     }
     *value = field_number(draft->field, entry->value);
     if (isnan(*value)) {
-        return diag_error(reader->diags, entry->value->at, "sweep-range", "%s: %s = %s is no number like %s", draft->path,
-                          key, entry->value->text,
+        return diag_error(reader->diags, entry->value->at, "sweep-range", "%s: %s = %s is no number like %s",
+                          draft->path, key, entry->value->text,
                           draft->field->unit == NULL ? "4" : quantity_examples(draft->field->unit));
     }
     return true;
@@ -90,12 +92,13 @@ static bool range_scale(struct reader *reader, const struct draft *draft, const 
 static bool range_steps(struct reader *reader, const struct draft *draft, const struct node *map, int64_t *steps) {
     const struct node_entry *entry = node_find(map, "steps");
     if (entry == NULL) {
-        return diag_error(reader->diags, map->at, "sweep-range", "%s: a range needs from, to and steps; 'steps' is missing",
-                          draft->path);
+        return diag_error(reader->diags, map->at, "sweep-range",
+                          "%s: a range needs from, to and steps; 'steps' is missing", draft->path);
     }
     if (!text_to_int64(span_of(entry->value->text), steps) || *steps < 2 || *steps > SWEEP_STEPS_MAX) {
-        return diag_error(reader->diags, entry->value->at, "sweep-range", "%s: steps must be a whole number in 2..%d, not '%s'",
-                          draft->path, SWEEP_STEPS_MAX, entry->value->text);
+        return diag_error(reader->diags, entry->value->at, "sweep-range",
+                          "%s: steps must be a whole number in 2..%d, not '%s'", draft->path, SWEEP_STEPS_MAX,
+                          entry->value->text);
     }
     return true;
 }
@@ -110,9 +113,10 @@ static bool range_keys(struct reader *reader, const struct draft *draft, const s
         }
         if (!is_known) {
             const char *guess = text_guess(span_of(map->entries[i].key), known, 4);
-            is_ok = diag_error(reader->diags, map->entries[i].key_at, "unknown-key", "%s: a range has from, to, steps and scale, not '%s'%s",
-                               draft->path, map->entries[i].key,
-                               guess == NULL ? "" : arena_format(reader->arena, "; did you mean '%s'?", guess));
+            is_ok =
+                diag_error(reader->diags, map->entries[i].key_at, "unknown-key",
+                           "%s: a range has from, to, steps and scale, not '%s'%s", draft->path, map->entries[i].key,
+                           guess == NULL ? "" : arena_format(reader->arena, "; did you mean '%s'?", guess));
         }
     }
     return is_ok;
@@ -139,7 +143,8 @@ static bool range_values(struct reader *reader, struct draft *draft, const struc
     is_ok = range_number(reader, draft, map, "to", &to) && is_ok;
     is_ok = range_steps(reader, draft, map, &steps) && range_scale(reader, draft, map, &is_log) && is_ok;
     if (is_ok && is_log && !(from > 0 && to > 0)) {
-        is_ok = diag_error(reader->diags, map->at, "sweep-range", "%s: a log scale needs from and to above 0", draft->path);
+        is_ok =
+            diag_error(reader->diags, map->at, "sweep-range", "%s: a log scale needs from and to above 0", draft->path);
     }
     if (!is_ok) {
         return false;
@@ -166,6 +171,11 @@ static bool draft_read(struct reader *reader, const struct node_entry *entry, bo
     *draft = (struct draft){.path = entry->key, .at = entry->key_at};
     bool is_label = may_be_label && strcmp(entry->key, "label") == 0;
     if (!is_label) {
+        /* The path is tried out with any value. */
+        const struct node *any = node_scalar(reader->arena, entry->key_at, "0");
+        if (schema_set(reader->arena, reader->root, entry->key, any, reader->diags, entry->key_at) == NULL) {
+            return false;
+        }
         draft->field = schema_field_at(entry->key, reader->diags, entry->key_at);
         if (draft->field == NULL) {
             return false;
@@ -217,14 +227,15 @@ static bool axis_add(struct reader *reader, size_t first, struct position at) {
     const struct draft *drafts = &reader->drafts[first];
     for (size_t i = 1; i < coordinates; i++) {
         if (drafts[i].count != drafts[0].count) {
-            return diag_error(reader->diags, drafts[i].at, "sweep-zip", "%s has %zu values, %s has %zu: what moves together must be equally long",
-                              drafts[i].path, drafts[i].count, drafts[0].path, drafts[0].count);
+            return diag_error(reader->diags, drafts[i].at, "sweep-zip",
+                              "%s has %zu values, %s has %zu: what moves together must be equally long", drafts[i].path,
+                              drafts[i].count, drafts[0].path, drafts[0].count);
         }
     }
     sweep->point_count *= drafts[0].count;
     if (sweep->point_count > SWEEP_POINTS_MAX || sweep->axis_count == AXES_MAX) {
-        return diag_error(reader->diags, at, "sweep-size", "a sweep has at most %d points and %d axes", SWEEP_POINTS_MAX,
-                          AXES_MAX);
+        return diag_error(reader->diags, at, "sweep-size", "a sweep has at most %d points and %d axes",
+                          SWEEP_POINTS_MAX, AXES_MAX);
     }
     struct sweep_axis *axis = &sweep->axes[sweep->axis_count];
     axis->count = drafts[0].count;
@@ -243,7 +254,8 @@ static bool axis_add(struct reader *reader, size_t first, struct position at) {
 
 static bool zip_read(struct reader *reader, const struct node *group) {
     if (group->kind != NODE_MAP || group->count == 0) {
-        return diag_error(reader->diags, group->at, "sweep-zip", "zip is a list of groups: [{path: [a, b], path: [c, d]}]");
+        return diag_error(reader->diags, group->at, "sweep-zip",
+                          "zip is a list of groups: [{path: [a, b], path: [c, d]}]");
     }
     size_t first = reader->draft_count;
     bool is_ok = true, has_path = false;
@@ -283,8 +295,9 @@ static bool check_twice(struct reader *reader) {
     for (size_t i = 0; i < reader->draft_count; i++) {
         for (size_t j = 0; j < i; j++) {
             if (reader->drafts[i].field != NULL && strcmp(reader->drafts[i].path, reader->drafts[j].path) == 0) {
-                is_ok = diag_error(reader->diags, reader->drafts[i].at, "sweep-twice", "%s is swept twice; the first is on line %u",
-                                   reader->drafts[i].path, reader->drafts[j].at.line);
+                is_ok = diag_error(reader->diags, reader->drafts[i].at, "sweep-twice",
+                                   "%s is swept twice; the first is on line %u", reader->drafts[i].path,
+                                   reader->drafts[j].at.line);
             }
         }
     }
@@ -293,15 +306,25 @@ static bool check_twice(struct reader *reader) {
 
 /* --- names --- */
 
-/* What the unit adds to a name that does not say it: "_per_s". */
-static const char *unit_suffix(const struct sweep_coordinate *coordinate) {
-    if (strcmp(coordinate->unit, "s") == 0) {
-        return "_s";
+static bool ends_with(const char *text, const char *end) {
+    size_t size = strlen(text), end_size = strlen(end);
+    return size >= end_size && strcmp(text + size - end_size, end) == 0;
+}
+
+/* What the unit adds to a name that does not say it: "1/s" is "_per_s", "USD/kWh" is "_usd_per_kwh". */
+static const char *unit_suffix(struct arena *arena, const struct sweep_coordinate *coordinate, const char *name) {
+    const char *unit = coordinate->unit[0] == '1' ? coordinate->unit + 1 : coordinate->unit;
+    bool is_money = strstr(name, "usd") != NULL && strncmp(unit, "USD", 3) == 0;
+    if (unit[0] == '\0' || is_money) {
+        return "";
     }
-    if (strcmp(coordinate->unit, "1/s") == 0) {
-        return "_per_s";
+    char *suffix = arena_text(arena, "_", 1);
+    for (const char *c = unit; *c != '\0'; c++) {
+        const char letter[2] = {(char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c == '-' ? '_' : *c), '\0'};
+        bool is_first = suffix[1] == '\0';
+        suffix = arena_format(arena, "%s%s", suffix, *c != '/' ? letter : is_first ? "per_" : "_per_");
     }
-    return strcmp(coordinate->unit, "year") == 0 ? "_year" : "";
+    return ends_with(name, suffix) ? "" : suffix;
 }
 
 /* The last `depth` components of the path, joined by `_`; `*` becomes "all". */
@@ -350,11 +373,12 @@ static void name_coordinates(struct arena *arena, struct sweep *sweep) {
         memcpy(names, longer, count * sizeof(names[0]));
     }
     for (size_t i = 0; i < count; i++) {
-        all[i]->name = arena_format(arena, "%s%s", names[i], unit_suffix(all[i]));
+        all[i]->name = arena_format(arena, "%s%s", names[i], unit_suffix(arena, all[i], names[i]));
     }
 }
 
-bool sweep_read(struct arena *arena, const struct node *node, struct sweep *sweep, struct diags *diags) {
+bool sweep_read(struct arena *arena, const struct node *node, const struct node *root, struct sweep *sweep,
+                struct diags *diags) {
     *sweep = (struct sweep){.point_count = 1};
     sweep->axes = arena_alloc(arena, AXES_MAX, sizeof(struct sweep_axis));
     sweep->values = arena_alloc(arena, AXES_MAX, sizeof(sweep->values[0]));
@@ -365,7 +389,7 @@ bool sweep_read(struct arena *arena, const struct node *node, struct sweep *swee
         return diag_error(diags, node->at, "wrong-type", "sweep must be a map from paths to lists of values, not %s",
                           node_kind_name(node));
     }
-    struct reader reader = {.arena = arena, .diags = diags, .sweep = sweep};
+    struct reader reader = {.arena = arena, .diags = diags, .root = root, .sweep = sweep};
     bool is_ok = true;
     for (size_t i = 0; i < node->count; i++) {
         is_ok = entry_read(&reader, &node->entries[i]) && is_ok;

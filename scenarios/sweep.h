@@ -20,9 +20,10 @@ struct sweep {
     size_t point_count;
 };
 
-/* Reads `sweep` (NULL: none; one point). False with diagnostics: sweep-value, sweep-range, sweep-zip, sweep-size, sweep-twice,
- * unknown-path, unit. All in the arena. */
-bool sweep_read(struct arena *arena, const struct node *node, struct sweep *sweep, struct diags *diags);
+/* Reads `node` (NULL: none; one point), whose paths lead into `root`. False with diagnostics: sweep-value, sweep-range, sweep-zip,
+ * sweep-size, sweep-twice, unknown-path. All in the arena. */
+bool sweep_read(struct arena *arena, const struct node *node, const struct node *root, struct sweep *sweep,
+                struct diags *diags);
 
 /* The tree of a point: `root` with the point's values. NULL with diagnostics where a path leads nowhere. */
 const struct node *sweep_point_tree(struct arena *arena, const struct sweep *sweep, const struct node *root,

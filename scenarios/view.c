@@ -83,8 +83,7 @@ double view_number(const struct view *view, const char *key) {
     const char *text = scalar_text(view, key);
     const struct field *field = must_field(view, key);
     double value;
-    if (text == NULL ||
-        quantity_parse(span_of(text), field->unit == NULL ? "" : field->unit, &value) != QUANTITY_OK) {
+    if (text == NULL || quantity_parse(span_of(text), field->unit == NULL ? "" : field->unit, &value) != QUANTITY_OK) {
         return (double)NAN;
     }
     return value;
@@ -133,8 +132,8 @@ static const struct node *map_with_defaults(struct arena *arena, const struct no
         const struct field *field = &block->fields[i];
         const struct node_entry *entry = node_find(map, field->key);
         if (entry != NULL) {
-            result = node_with(arena, result, field->key, entry->key_at,
-                               value_with_defaults(arena, entry->value, field));
+            result =
+                node_with(arena, result, field->key, entry->key_at, value_with_defaults(arena, entry->value, field));
         } else if (field->fallback != NULL && field->not_yet == NULL && field_applies(field, block, map)) {
             result = node_with(arena, result, field->key, map->at, node_scalar(arena, map->at, field->fallback));
         }

@@ -86,8 +86,7 @@ const char *node_kind_name(const struct node *node) {
 }
 
 static bool is_plain_character(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           strchr("_-./+()% ", c) != NULL;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("_-./+()% ", c) != NULL;
 }
 
 /* Text that reads back as itself without quotes. */

@@ -30,7 +30,7 @@ struct reader {
     size_t depth;
     size_t node_count;
     size_t document_count;
-    uint32_t line;          /* of line_start: libyaml's marks rise, so lines are found by walking on */
+    uint32_t line; /* of line_start: libyaml's marks rise, so lines are found by walking on */
     const char *line_start;
     const struct node *root;
 };

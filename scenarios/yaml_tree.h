@@ -55,8 +55,7 @@ const struct node *node_with(struct arena *arena, const struct node *map, const 
 const struct node *node_without(struct arena *arena, const struct node *map, const char *key);
 
 /* A copy of the list with item `index` replaced; index = count appends. */
-const struct node *node_with_item(struct arena *arena, const struct node *list, size_t index,
-                                  const struct node *value);
+const struct node *node_with_item(struct arena *arena, const struct node *list, size_t index, const struct node *value);
 
 /* New nodes for what no file holds. */
 const struct node *node_scalar(struct arena *arena, struct position at, const char *text);

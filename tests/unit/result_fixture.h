@@ -62,6 +62,7 @@ static inline void fixture_pool_config(struct fixture *fixture, size_t p, const 
                                                  .idle_w = 70,
                                                  .tdp_w = 700,
                                                  .host_w = 500,
+                                                 .pool_host_w = 500,
                                                  .power_known = true,
                                                  .memory_arithmetic = "80 GB x 0.9 - 70 GB = 2 GB: 1000 blocks",
                                                  .price_source = "on-demand, given"};
@@ -71,8 +72,8 @@ static inline void fixture_pool_config(struct fixture *fixture, size_t p, const 
 }
 
 static inline void fixture_pool_outcome(struct pool_outcome *pool) {
-    *pool = (struct pool_outcome){.energy_minute = xcalloc(FIXTURE_MINUTES, sizeof(i128)),
-                                  .minute_count = FIXTURE_MINUTES};
+    *pool =
+        (struct pool_outcome){.energy_minute = xcalloc(FIXTURE_MINUTES, sizeof(i128)), .minute_count = FIXTURE_MINUTES};
 }
 
 /* 1000 W above idle, but that minute 7 has minute 8's energy too. */

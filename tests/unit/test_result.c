@@ -131,8 +131,7 @@ static void a_share_is_missed_by_one_request(void **state) {
     struct result *result = fixture_result_of(fixture);
     assert_int_equal(result->slo.met, 0);
     assert_int_equal(result->feasible, 0);
-    assert_string_equal(result->infeasible_reason,
-                        "chat: ttft_p99 of 2 s met by 98.9989 % of requests, 99 % needed");
+    assert_string_equal(result->infeasible_reason, "chat: ttft_p99 of 2 s met by 98.9989 % of requests, 99 % needed");
     result_free(result);
 }
 
@@ -207,6 +206,37 @@ static void staff_is_shared_out_by_paid_gpus(void **state) {
     assert_near(result->cost.ledger_usd[LEDGER_STAFF], 10);
     assert_near(result->pools[0].cost.ledger_usd[LEDGER_STAFF], 2.5);
     assert_near(result->pools[1].cost.idle.unplaced_gpus_usd, (48 + 7.5) * 16 / 24);
+    result_free(result);
+}
+
+/* The commitment is 24 GPUs at 1 USD/h for the 8 that are there: 16 USD for nothing, and idle time at 1 USD/h. */
+static void an_unused_commitment_is_idle_once(void **state) {
+    (void)state;
+    struct fixture *fixture = fixture_new(1, 1);
+    fixture->costs[0].deal = DEAL_RESERVED;
+    fixture->costs[0].committed_gpus = 24;
+    fixture->costs[0].committed_usd_per_hour = 1;
+    struct result *result = fixture_result_of(fixture);
+    assert_near(result->cost.total_usd, 24);
+    assert_near(result->cost.idle.commitment_usd, 16);
+    assert_near(result->cost.idle.empty_usd, 4);
+    assert_near(result->cost.idle_share, (16 + 4 + 1.5) / 24);
+    result_free(result);
+}
+
+/* 900 kJ more in one quarter: 1 kW. The fleet peaks first in the quarter of `main`, and `spare` pays its part of that one. */
+static void pools_pay_for_their_part_of_the_common_peak(void **state) {
+    (void)state;
+    struct fixture *fixture = fixture_new(2, 1);
+    struct pool_outcome *pools = fixture->outcome.pools;
+    pools[0].energy_minute[20] += fixture_j(900e3);
+    pools[0].energy += fixture_j(900e3);
+    pools[1].energy_minute[50] += fixture_j(900e3);
+    pools[1].energy += fixture_j(900e3);
+    struct result *result = fixture_result_of(fixture);
+    assert_near(result->pools[0].bill.it_peak_15min_kw, 3.3 / 0.92);
+    assert_near(result->pools[1].bill.it_peak_15min_kw, 1.3 / 0.92);
+    assert_near(result->bill.it_peak_15min_kw, 4.6 / 0.92);
     result_free(result);
 }
 
@@ -327,6 +357,8 @@ int main(void) {
         cmocka_unit_test(workloads_share_a_pool_by_what_it_computed_for_them),
         cmocka_unit_test(an_idle_pool_is_borne_by_those_who_were_served),
         cmocka_unit_test(staff_is_shared_out_by_paid_gpus),
+        cmocka_unit_test(an_unused_commitment_is_idle_once),
+        cmocka_unit_test(pools_pay_for_their_part_of_the_common_peak),
         cmocka_unit_test(without_a_gpu_power_is_unknown_and_money_is_not),
         cmocka_unit_test(a_peak_is_a_whole_minute_where_there_is_one),
         cmocka_unit_test(a_short_window_peaks_in_part_of_a_minute),

@@ -1,0 +1,316 @@
+/* The keys of fleet[] and power. */
+#include "scenarios/schema_blocks.h"
+
+static const struct field node_fields[] = {
+    {.key = "gpus",
+     .shapes = SHAPE_INTEGER,
+     .min = 1,
+     .max = 1024,
+     .help = "GPUs of a node; by default the catalogue's"},
+    {.key = "billing",
+     .shapes = SHAPE_WORD,
+     .words = "gpu|node",
+     .help = "What is paid: GPUs in replicas, or all of every node; by default `gpu` for rental, `node` for owned"},
+    {.key = "host_w",
+     .shapes = SHAPE_NUMBER,
+     .unit = "W",
+     .min = 0,
+     .max = 1e6,
+     .help = "Power of a node without its GPUs; by default 150 W per GPU"},
+};
+static const struct block node_block = {"fleet[].node", FIELDS(node_fields), NO_ALIASES};
+
+static const struct field batching_fields[] = {
+    {.key = "policy",
+     .shapes = SHAPE_WORD,
+     .words = "continuous|prefill-first|static|request-level",
+     .words_not_yet = "trtllm",
+     .fallback = "continuous",
+     .help = "`continuous` is vLLM V1, `prefill-first` vLLM V0 and, with `chunk`, SGLang"},
+    {.key = "max_num_seqs",
+     .shapes = SHAPE_INTEGER,
+     .min = 1,
+     .max = 1e6,
+     .fallback = "256",
+     .when = "policy=continuous|policy=prefill-first|policy=static",
+     .help = "Sequences in a batch at most"},
+    {.key = "max_num_batched_tokens",
+     .shapes = SHAPE_INTEGER,
+     .min = 1,
+     .max = 1e8,
+     .fallback = "8192",
+     .help = "Tokens of a step at most"},
+    {.key = "chunk",
+     .shapes = SHAPE_INTEGER,
+     .min = 1,
+     .max = 1e8,
+     .when = "policy=continuous|policy=prefill-first",
+     .help = "Prompt tokens of one sequence in a step at most; `prefill-first` cuts prompts only if this is given"},
+    {.key = "kv_admission",
+     .shapes = SHAPE_WORD,
+     .words = "chunk|prompt",
+     .fallback = "chunk",
+     .when = "policy=continuous",
+     .help = "Blocks that must be free to admit: for this step's chunk, or for the whole prompt"},
+    {.key = "watermark_blocks",
+     .shapes = SHAPE_INTEGER,
+     .min = 0,
+     .max = 1e12,
+     .fallback = "0",
+     .when = "policy=continuous|policy=prefill-first",
+     .help = "Blocks kept free at admission"},
+    {.key = "on_preempt",
+     .shapes = SHAPE_WORD,
+     .words = "recompute|restart",
+     .fallback = "recompute",
+     .when = "policy=continuous|policy=prefill-first",
+     .help = "A preempted request computes its tokens again, or forgets what it generated"},
+    {.key = "max_wait",
+     .shapes = SHAPE_NUMBER,
+     .unit = "s",
+     .min = 0,
+     .max = 86400,
+     .fallback = "1s",
+     .when = "policy=static",
+     .help = "A batch is formed when this has passed since its oldest request"},
+    {.key = "deliver",
+     .shapes = SHAPE_WORD,
+     .words = "token|batch",
+     .fallback = "token",
+     .when = "policy=static",
+     .help = "When answers reach the client"},
+    {.key = "batch_wait_timeout_iters",
+     .shapes = SHAPE_INTEGER,
+     .min = 0,
+     .max = 1e6,
+     .not_yet = "it belongs to `policy: trtllm`",
+     .help = "Of policy trtllm"},
+};
+static const struct block batching_block = {"fleet[].batching", FIELDS(batching_fields), NO_ALIASES};
+
+static const struct field arrival_delay_fields[] = {
+    {.key = "base",
+     .shapes = SHAPE_NUMBER,
+     .unit = "s",
+     .min = 0,
+     .max = 3600,
+     .fallback = "0",
+     .help = "For every request"},
+    {.key = "per_input_token",
+     .shapes = SHAPE_NUMBER,
+     .unit = "s",
+     .min = 0,
+     .max = 1,
+     .fallback = "0",
+     .help = "For each token of the prompt"},
+};
+static const struct block arrival_delay_block = {"fleet[].step_time.arrival_delay", FIELDS(arrival_delay_fields),
+                                                 NO_ALIASES};
+
+#define EFFICIENCY(name, text)                                                                                         \
+    { .key = name, .shapes = SHAPE_NUMBER, .unit = "ratio", .min = 0.01, .max = 1, .help = text }
+static const struct field efficiency_fields[] = {
+    EFFICIENCY("memory", "Streaming of weights"),
+    EFFICIENCY("compute", "Matrix products in the model's precision"),
+    EFFICIENCY("kv_read", "Decode attention"),
+    EFFICIENCY("attention", "Prefill attention"),
+};
+static const struct block efficiency_block = {"fleet[].step_time.efficiency", FIELDS(efficiency_fields), NO_ALIASES};
+
+#define OVERHEAD(name, text)                                                                                           \
+    { .key = name, .shapes = SHAPE_NUMBER, .unit = "s", .min = 0, .max = 10, .help = text }
+static const struct field overhead_fields[] = {
+    OVERHEAD("per_step", "Each step"),
+    OVERHEAD("per_layer", "Each layer of a step"),
+    OVERHEAD("per_seq", "Each sequence of a step"),
+    OVERHEAD("per_prefill_step", "Each step that prefills"),
+};
+static const struct block overhead_block = {"fleet[].step_time.overhead", FIELDS(overhead_fields), NO_ALIASES};
+
+#define COEFFICIENT(name, text)                                                                                        \
+    {                                                                                                                  \
+        .key = name, .shapes = SHAPE_NUMBER, .unit = "s", .min = 0, .max = 1e6, .fallback = "0",                       \
+        .when = "model=linear", .help = text                                                                           \
+    }
+static const struct field step_time_fields[] = {
+    {.key = "model",
+     .shapes = SHAPE_WORD,
+     .words = "roofline|linear",
+     .words_not_yet = "profile",
+     .fallback = "roofline",
+     .help =
+         "`roofline` comes from the GPU's and the model's figures; `linear` is c0 + c1 prefill tokens + c2 decodes + c3 decode context + c4 sum of chunk x (context + chunk / 2)"},
+    COEFFICIENT("c0", "Seconds per step"),
+    COEFFICIENT("c1", "Seconds per prefill token"),
+    COEFFICIENT("c2", "Seconds per decoding sequence"),
+    COEFFICIENT("c3", "Seconds per token of decode context"),
+    COEFFICIENT("c4", "Seconds per pair of prefill tokens"),
+    {.key = "quantum",
+     .shapes = SHAPE_NUMBER,
+     .unit = "s",
+     .min = 0,
+     .max = 10,
+     .fallback = "0",
+     .help = "Floors each step to a multiple of it; 0: none"},
+    {.key = "efficiency",
+     .shapes = SHAPE_BLOCK,
+     .block = &efficiency_block,
+     .when = "model=roofline",
+     .help = "Shares of the datasheet's peaks that kernels reach; by default first values from measurements"},
+    {.key = "overhead",
+     .shapes = SHAPE_BLOCK,
+     .block = &overhead_block,
+     .when = "model=roofline",
+     .help = "The serving engine's own time, likewise"},
+    {.key = "arrival_delay",
+     .shapes = SHAPE_BLOCK,
+     .block = &arrival_delay_block,
+     .help = "Until router and scheduler see a request"},
+    {.key = "token_delay",
+     .shapes = SHAPE_NUMBER,
+     .unit = "s",
+     .min = 0,
+     .max = 10,
+     .fallback = "0",
+     .help = "Client-side time per emitted token; holds no GPU"},
+    {.key = "finish_delay",
+     .shapes = SHAPE_NUMBER,
+     .unit = "s",
+     .min = 0,
+     .max = 3600,
+     .fallback = "0",
+     .help = "Added once to the end-to-end latency"},
+};
+static const struct block step_time_block = {"fleet[].step_time", FIELDS(step_time_fields), NO_ALIASES};
+
+#define POWER_FIELDS                                                                                                   \
+    {.key = "idle_w",                                                                                                  \
+     .shapes = SHAPE_NUMBER,                                                                                           \
+     .unit = "W",                                                                                                      \
+     .min = 0,                                                                                                         \
+     .max = 1e5,                                                                                                       \
+     .help = "One GPU with nothing loaded; by default its row's"},                                                     \
+        {.key = "idle_ctx_add_w",                                                                                      \
+         .shapes = SHAPE_NUMBER,                                                                                       \
+         .unit = "W",                                                                                                  \
+         .min = 0,                                                                                                     \
+         .max = 1e5,                                                                                                   \
+         .help = "More, with a model loaded; by default its row's"},                                                   \
+        {.key = "tdp_w",                                                                                               \
+         .shapes = SHAPE_NUMBER,                                                                                       \
+         .unit = "W",                                                                                                  \
+         .min = 1,                                                                                                     \
+         .max = 1e5,                                                                                                   \
+         .help = "Limit of one GPU's board; by default its row's"},                                                    \
+    {                                                                                                                  \
+        .key = "cap_w", .shapes = SHAPE_NUMBER, .unit = "W", .min = 1, .max = 1e5,                                     \
+        .not_yet = "lower `tdp_w`, which caps power but does not slow the clock", .help = "Power cap"                  \
+    }
+static const struct field pool_power_fields[] = {POWER_FIELDS};
+static const struct block pool_power_block = {"fleet[].power", FIELDS(pool_power_fields), NO_ALIASES};
+
+static const struct field power_fields[] = {
+    {.key = "pue", .shapes = SHAPE_NUMBER, .min = 1, .max = 5, .fallback = "1.2", .help = "Site power over IT power"},
+    {.key = "psu_efficiency",
+     .shapes = SHAPE_NUMBER,
+     .unit = "ratio",
+     .min = 0.5,
+     .max = 1,
+     .fallback = "0.95",
+     .help = "Power at a node's supply output over that at the wall"},
+    POWER_FIELDS,
+};
+const struct block schema_power_block = {"power", FIELDS(power_fields), NO_ALIASES};
+
+static const struct field fleet_fields[] = {
+    {.key = "name", .shapes = SHAPE_NAME, .is_required = true, .help = "Stands in key paths and results"},
+    {.key = "gpu",
+     .shapes = SHAPE_TEXT | SHAPE_COLUMNS,
+     .table = CATALOG_GPUS,
+     .help = "A GPU of the catalogue, or a map with its columns. Needed unless `step_time` is `linear`"},
+    {.key = "model",
+     .shapes = SHAPE_TEXT | SHAPE_COLUMNS,
+     .table = CATALOG_LLMS,
+     .help = "A language model of the catalogue, or a map with its columns; likewise"},
+    {.key = "precision",
+     .shapes = SHAPE_WORD,
+     .words = "bf16|fp16|fp8|int8|int4|fp4",
+     .help = "Of weights; by default the model's"},
+    {.key = "kv_precision",
+     .shapes = SHAPE_WORD,
+     .words = "bf16|fp16|fp8|int8",
+     .fallback = "bf16",
+     .help = "Of the KV cache"},
+    {.key = "tensor_parallel",
+     .shapes = SHAPE_INTEGER,
+     .min = 1,
+     .max = 1024,
+     .fallback = "1",
+     .help = "GPUs that share each layer: the GPUs of a replica"},
+    {.key = "pipeline_parallel",
+     .shapes = SHAPE_INTEGER,
+     .min = 1,
+     .max = 1024,
+     .fallback = "1",
+     .modelled_max = 1,
+     .not_yet = NULL,
+     .help = "Stages of layers"},
+    {.key = "expert_parallel",
+     .shapes = SHAPE_INTEGER,
+     .min = 1,
+     .max = 1024,
+     .fallback = "1",
+     .modelled_max = 1,
+     .help = "GPUs that share the experts"},
+    {.key = "replicas",
+     .shapes = SHAPE_INTEGER,
+     .min = 1,
+     .max = 1e6,
+     .fallback = "1",
+     .shapes_not_yet = SHAPE_BLOCK,
+     .help = "Copies of the model, each on its own GPUs"},
+    {.key = "node", .shapes = SHAPE_BLOCK, .block = &node_block, .help = "The machines"},
+    {.key = "max_model_len",
+     .shapes = SHAPE_INTEGER,
+     .min = 1,
+     .max = TOKENS_MAX,
+     .help = "Tokens of a sequence at most; by default the model's own limit"},
+    {.key = "gpu_memory_utilization",
+     .shapes = SHAPE_NUMBER,
+     .unit = "ratio",
+     .min = 0.01,
+     .max = 1,
+     .fallback = "0.9",
+     .help = "Share of GPU memory that the engine may use"},
+    {.key = "block_size",
+     .shapes = SHAPE_INTEGER,
+     .min = 1,
+     .max = 65536,
+     .fallback = "16",
+     .help = "Tokens of a KV block"},
+    {.key = "num_gpu_blocks",
+     .shapes = SHAPE_INTEGER,
+     .min = 1,
+     .max = 1e12,
+     .help = "KV blocks of a replica; by default what memory holds (`linear` without a GPU: no limit)"},
+    {.key = "batching", .shapes = SHAPE_BLOCK, .block = &batching_block, .help = "The scheduler"},
+    {.key = "step_time", .shapes = SHAPE_BLOCK, .block = &step_time_block, .help = "What a step takes"},
+    {.key = "power",
+     .shapes = SHAPE_BLOCK,
+     .block = &pool_power_block,
+     .help = "Overrides `power` for this pool, key by key"},
+    {.key = "cost",
+     .shapes = SHAPE_BLOCK,
+     .block = &schema_pool_cost_block,
+     .help = "Overrides `cost` for this pool, key by key"},
+};
+static const struct field_alias fleet_aliases[] = {
+    {"tensor_parallel_size", "tensor_parallel", NULL},
+    {"pipeline_parallel_size", "pipeline_parallel", NULL},
+    {"kv_cache_dtype", "kv_precision", "auto=|fp8_e4m3=fp8|fp8_e5m2=fp8|bfloat16=bf16|float16=fp16"},
+    {"quantization", "precision", "none=|awq=int4|gptq=int4|nvfp4=fp4|modelopt=fp8"},
+    {"num_gpu_blocks_override", "num_gpu_blocks", NULL},
+    {"max_num_seqs", "batching.max_num_seqs", NULL},
+    {"max_num_batched_tokens", "batching.max_num_batched_tokens", NULL},
+};
+const struct block schema_fleet_block = {"fleet[]", FIELDS(fleet_fields), FIELDS(fleet_aliases)};
