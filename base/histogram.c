@@ -26,7 +26,8 @@ static struct bin bin_of(i128 value) {
     if (value < HISTOGRAM_BINS_PER_OCTAVE) {
         return (struct bin){.octave = 0, .index = (unsigned)value};
     }
-    unsigned octave = bit_length((u128)value) - LINEAR_BITS;
+    unsigned bits = value <= INT64_MAX ? 64 - (unsigned)__builtin_clzll((uint64_t)value) : bit_length((u128)value);
+    unsigned octave = bits - LINEAR_BITS;
     return (struct bin){
         .octave = octave,
         .index = (unsigned)(value >> (octave - 1)) - HISTOGRAM_BINS_PER_OCTAVE,
@@ -62,14 +63,22 @@ static uint64_t *octave_bins(struct histogram *histogram, unsigned octave) {
     return histogram->octaves[octave];
 }
 
+/* value x count; a 64-bit value cannot overflow, and is the common case. */
+static i128 amount_of(i128 value, uint64_t count) {
+    if (value <= INT64_MAX && count <= INT64_MAX) {
+        return (i128)(int64_t)value * (int64_t)count;
+    }
+    i128 amount;
+    CHECK(!__builtin_mul_overflow(value, (i128)count, &amount));
+    return amount;
+}
+
 void histogram_add(struct histogram *histogram, i128 value, uint64_t count) {
     CHECK(value >= 0);
     if (count == 0) {
         return;
     }
-    i128 amount;
-    CHECK(!__builtin_mul_overflow(value, (i128)count, &amount));
-    CHECK(!__builtin_add_overflow(histogram->sum, amount, &histogram->sum));
+    CHECK(!__builtin_add_overflow(histogram->sum, amount_of(value, count), &histogram->sum));
     CHECK(!__builtin_add_overflow(histogram->count, count, &histogram->count));
     struct bin bin = bin_of(value);
     octave_bins(histogram, bin.octave)[bin.index] += count;
@@ -80,7 +89,8 @@ void histogram_add(struct histogram *histogram, i128 value, uint64_t count) {
 
 /* Terms of the series from `value` on that are at or under `edge`, at most `left`. */
 static uint64_t terms_under(i128 value, i128 growth, i128 edge, uint64_t left) {
-    i128 terms = (edge - value) / growth + 1;
+    i128 room = edge - value;
+    i128 terms = room <= INT64_MAX && growth <= INT64_MAX ? (int64_t)room / (int64_t)growth + 1 : room / growth + 1;
     return terms < (i128)left ? (uint64_t)terms : left;
 }
 

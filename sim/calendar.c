@@ -54,6 +54,15 @@ void calendar_set(struct calendar *calendar, size_t source, struct event event) 
     }
 }
 
+bool calendar_would_be_first(const struct calendar *calendar, size_t source, struct event event) {
+    for (size_t node = calendar->leaf_count + source; node > 1; node /= 2) {
+        if (event_before(&calendar->events[calendar->winners[node ^ 1]], &event)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void calendar_clear(struct calendar *calendar, size_t source) {
     calendar_set(calendar, source, NO_EVENT);
 }

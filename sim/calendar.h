@@ -32,6 +32,9 @@ void calendar_release(struct calendar *calendar);
 void calendar_set(struct calendar *calendar, size_t source, struct event event);
 void calendar_clear(struct calendar *calendar, size_t source);
 
+/* Whether `event`, put in the place of `source`'s, would be the earliest. */
+bool calendar_would_be_first(const struct calendar *calendar, size_t source, struct event event);
+
 /* The source whose event is earliest; its event through `*event`. False, and both untouched, when none is pending. */
 bool calendar_first(const struct calendar *calendar, size_t *source, struct event *event);
 

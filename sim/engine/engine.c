@@ -109,7 +109,8 @@ static void set_client_times(const struct cluster *cluster, const struct request
     record->e2e = last + pool->finish_delay - arrival;
     record->finish = arrival + record->e2e;
     if (request->output > 1) {
-        record->tpot = (last - arrival - record->ttft) / (request->output - 1);
+        i128 span = last - arrival - record->ttft;
+        record->tpot = span <= INT64_MAX ? (int64_t)span / (request->output - 1) : span / (request->output - 1);
     }
 }
 

@@ -20,8 +20,7 @@ static struct pool_outcome *outcome_of(const struct cluster *cluster, const stru
     return &cluster->outcome->pools[replica->pool];
 }
 
-static void add_minute(struct pool_outcome *out, i128 instant, i128 energy) {
-    size_t minute = (size_t)(instant / MINUTE_UNITS);
+static void add_minute(struct pool_outcome *out, size_t minute, i128 energy) {
     if (minute >= out->minute_count) {
         size_t count = minute + 1 < 2 * out->minute_count ? 2 * out->minute_count : minute + 1;
         out->energy_minute = xrealloc(out->energy_minute, count, sizeof *out->energy_minute);
@@ -37,6 +36,9 @@ static void add_minute(struct pool_outcome *out, i128 instant, i128 energy) {
 
 /* X of a step until `elapsed` of its duration. */
 static i128 until(i128 amount, i128 elapsed, i128 duration) {
+    if (elapsed == 0) {
+        return 0;
+    }
     return elapsed == duration ? amount : i128_mul_div(amount, elapsed, duration);
 }
 
@@ -45,13 +47,17 @@ static void add_energy_by_minute(struct pool_outcome *out, const struct leap_rep
     i128 duration = replica->end - replica->start;
     i128 before = until(energy, low, duration);
     out->energy += until(energy, high, duration) - before;
+    size_t minute = replica->minute; /* of the start; `low` may be later */
+    i128 next = replica->minute_end - replica->start;
     for (i128 at = low; at < high;) {
-        i128 next = (((replica->start + at) / MINUTE_UNITS) + 1) * MINUTE_UNITS - replica->start;
-        next = next < high ? next : high;
-        i128 after = until(energy, next, duration);
-        add_minute(out, replica->start + at, after - before);
+        for (; next <= at; next += MINUTE_UNITS) {
+            minute++;
+        }
+        i128 to = next < high ? next : high;
+        i128 after = until(energy, to, duration);
+        add_minute(out, minute, after - before);
         before = after;
-        at = next;
+        at = to;
     }
 }
 
@@ -102,19 +108,23 @@ static struct step_amounts amounts_ahead(const struct leap_replica *replica, int
     return step_model_amounts(replica->config->step_model, &work, series_term(replica->durations, ahead));
 }
 
-/* Sum of the energies of steps from..to - 1. Energy is concave in context (a line, or the cap): three points on one line mean that all
- * between them are. */
-static i128 energy_over(const struct leap_replica *replica, int64_t from, int64_t to) {
-    struct series line = {.first = amounts_ahead(replica, from).energy};
+/* Sum of the energies of steps from..to - 1, of which the first is known. Energy is concave in context (a line, or the cap): three
+ * points on one line mean that all between them are. */
+static i128 energy_over(const struct leap_replica *replica, int64_t from, int64_t to, i128 first) {
+    struct series line = {.first = first};
     if (to - from == 1) {
         return line.first;
     }
     line.growth = amounts_ahead(replica, from + 1).energy - line.first;
+    if (to - from == 2) {
+        return series_sum(line, 2);
+    }
     if (amounts_ahead(replica, to - 1).energy == series_term(line, to - 1 - from)) {
         return series_sum(line, to - from);
     }
     int64_t middle = from + (to - from) / 2;
-    return energy_over(replica, from, middle) + energy_over(replica, middle, to);
+    return energy_over(replica, from, middle, first) +
+           energy_over(replica, middle, to, amounts_ahead(replica, middle).energy);
 }
 
 static void add_series(struct cluster *cluster, struct leap_replica *replica) {
@@ -123,7 +133,7 @@ static void add_series(struct cluster *cluster, struct leap_replica *replica) {
     i128 time = replica->end - replica->start;
     struct step_amounts first = amounts_ahead(replica, 0);
     struct step_amounts second = amounts_ahead(replica, 1);
-    i128 energy = energy_over(replica, 0, steps);
+    i128 energy = energy_over(replica, 0, steps, first.energy);
     out->steps += steps;
     out->busy += time;
     out->busy_decode += time;
@@ -131,7 +141,7 @@ static void add_series(struct cluster *cluster, struct leap_replica *replica) {
     out->flop += series_sum((struct series){first.flop, second.flop - first.flop}, steps);
     out->byte += series_sum((struct series){first.byte, second.byte - first.byte}, steps);
     out->energy += energy;
-    add_minute(out, replica->start, energy);
+    add_minute(out, replica->minute, energy);
     struct series tokens = {.first = replica->kv_tokens, .growth = replica->work.decode_seqs};
     out->kv_tokens += series_product_sum(tokens, replica->durations, steps);
 }

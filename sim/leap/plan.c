@@ -12,6 +12,13 @@ static int64_t least(int64_t a, int64_t b) {
 }
 
 /* How long the step takes that starts after `ahead` more. */
+static void find_minute(struct leap_replica *replica) {
+    if (replica->start >= replica->minute_end) {
+        replica->minute = (size_t)(replica->start / MINUTE_UNITS);
+        replica->minute_end = (i128)(replica->minute + 1) * MINUTE_UNITS;
+    }
+}
+
 static i128 duration_ahead(const struct leap_replica *replica, int64_t ahead) {
     struct step_work work = replica->work;
     work.decode_context += ahead * work.decode_seqs;
@@ -76,8 +83,7 @@ static int64_t steps_before(const struct leap_replica *replica, i128 instant, in
 }
 
 static int64_t steps_between_cuts(const struct cluster *cluster, const struct leap_replica *replica, int64_t steps) {
-    i128 minute = (replica->start / MINUTE_UNITS + 1) * MINUTE_UNITS;
-    steps = steps_before(replica, minute, steps);
+    steps = steps_before(replica, replica->minute_end, steps);
     int64_t warmup = cluster->config->warmup_key;
     if (warmup > 0) {
         steps = key_of_instant(replica->start) == warmup ? 1 : steps_before(replica, instant_of_key(warmup), steps);
@@ -92,6 +98,7 @@ void leap_plan(struct cluster *cluster, struct leap_replica *replica) {
     struct batch *batch = &replica->batch;
     bool keeps_blocks = replica->config->batching.policy == BATCHING_STATIC;
     int64_t steps = 1;
+    find_minute(replica);
     replica->durations = (struct series){.first = duration_ahead(replica, 0)};
     if (!replica->walked && !replica->preempted && replica->work.prefill_seqs == 0) {
         steps = batch_next_end(cluster, batch) - batch->steps;

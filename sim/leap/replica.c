@@ -64,6 +64,20 @@ static void notice(struct cluster *cluster, struct leap_replica *replica, int64_
     }
 }
 
+static void step_start(struct cluster *cluster, uint32_t index, int64_t key);
+
+/* The next step starts where the last ended: now, if nothing comes before it. */
+static void start_at_boundary(struct cluster *cluster, struct leap_replica *replica) {
+    int64_t key = key_of_instant(replica->end);
+    struct event start = {.key = key, .class = EVENT_STEP_START, .index = replica->index};
+    bool before_cut = key < cluster->config->end_key;
+    if (before_cut && calendar_would_be_first(&cluster->calendar, source_of_replica(cluster, replica->index), start)) {
+        step_start(cluster, replica->index, key);
+    } else {
+        notice(cluster, replica, key);
+    }
+}
+
 static void begin_stretch(struct cluster *cluster, struct leap_replica *replica, i128 now) {
     replica->stepping = true;
     replica->backlog = leap_waiting(replica) > 0;
@@ -79,7 +93,6 @@ static void step_start(struct cluster *cluster, uint32_t index, int64_t key) {
     i128 now = at > replica->end ? at : replica->end;
     i128 wake = -1;
     replica->start_pending = false;
-    cluster_clear_replica_event(cluster, index);
     replica->work = (struct step_work){0};
     replica->walked = replica->preempted = false;
     leap_policy_of(replica->config->batching.policy)->form(cluster, replica, now, &wake);
@@ -89,6 +102,7 @@ static void step_start(struct cluster *cluster, uint32_t index, int64_t key) {
         return;
     }
     CHECK(replica->batch.count == 0);
+    cluster_clear_replica_event(cluster, index);
     if (wake >= 0) {
         set_event(cluster, replica, EVENT_STEP_START, instant_of_key(key_at_or_after(wake)));
     }
@@ -387,12 +401,14 @@ static i128 step_end(struct cluster *cluster, uint32_t index) {
         replica->walked = false;
     }
     free(ending.items);
-    leap_meter_levels(cluster, replica, replica->end);
-    cluster_clear_replica_event(cluster, index);
-    if (replica->batch.count > 0 || leap_waiting(replica) > 0) {
-        notice(cluster, replica, key_of_instant(replica->end));
+    i128 ended = replica->end;
+    leap_meter_levels(cluster, replica, ended);
+    if (replica->batch.count == 0 && leap_waiting(replica) == 0) {
+        cluster_clear_replica_event(cluster, index);
+    } else {
+        start_at_boundary(cluster, replica);
     }
-    return replica->end;
+    return ended;
 }
 
 /* ---- the engine ---- */

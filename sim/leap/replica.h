@@ -26,6 +26,8 @@ struct leap_replica {
     bool preempted;    /* it preempted, and admitted nobody for that reason alone */
     int64_t planned;   /* steps of the stretch in progress */
     i128 start, end;   /* of the stretch, or of the last */
+    size_t minute;     /* that `start` is in, */
+    i128 minute_end;   /* and its end */
     struct series durations;
     struct step_work work; /* of its first step */
     bool backlog;
