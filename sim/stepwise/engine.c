@@ -191,13 +191,19 @@ bool cluster_step(struct cluster *cluster, int64_t *key) {
     return true;
 }
 
+/* Whether every request has ended and no other will come. (A replica may still sleep: `static`.) */
+static bool drained(const struct cluster *cluster) {
+    bool more = false;
+    for (uint32_t i = 0; i < cluster->config->workload_count; i++) {
+        more |= cluster->calendar.events[source_of_arrivals(i)].key != KEY_NEVER;
+    }
+    return !more && cluster->ended == cluster->arrived;
+}
+
 /* The instant at which the run ends: the cut, or the end of the last request where that comes first. */
 static i128 end_of_run(struct cluster *cluster) {
     const struct sim_config *config = cluster->config;
-    size_t source;
-    struct event event;
-    bool drained = !calendar_first(&cluster->calendar, &source, &event);
-    bool until_cut = config->end_key != KEY_NEVER && (config->max_requests == 0 || !drained);
+    bool until_cut = config->end_key != KEY_NEVER && (config->max_requests == 0 || !drained(cluster));
     if (until_cut) {
         cluster->outcome->cut = true;
         return instant_of_key(config->end_key);

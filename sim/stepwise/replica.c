@@ -68,14 +68,22 @@ void replica_step_start(struct cluster *cluster, struct replica *replica, int64_
     }
     CHECK(replica->running_count == 0); /* a step always makes progress */
     if (wake >= 0) {
-        set_event(cluster, replica, EVENT_STEP_START, instant_of_key(key_at_or_after(wake)));
+        const i128 rest = ((i128)1 << KEY_SHIFT) - 1;
+        set_event(cluster, replica, EVENT_STEP_START, wake + rest); /* the first key at or after it */
     }
+}
+
+/* `deliver` is a rule of whole batches: elsewhere every token goes to its client at once. */
+static bool delivers_by_batch(const struct replica *replica) {
+    const struct batching_config *batching = &replica->config->batching;
+    return batching->deliver == DELIVER_BATCH && scheduler_of(batching->policy)->keeps_finished;
 }
 
 static void end_request(struct cluster *cluster, struct request *request, i128 now) {
     struct request_record record = cluster_record(cluster, request);
     request->ended = true;
     cluster->completed++;
+    cluster->ended++;
     cluster->outstanding[request->replica]--;
     recorder_ended(&cluster->recorder, &record, cluster_in_window(cluster, key_of_instant(now)));
     intake_request_ended(cluster, request, record.finish, false);
@@ -107,7 +115,7 @@ static void emit_token(struct cluster *cluster, struct replica *replica, struct 
         tokens->input += prompt;
         tokens->output++;
     }
-    if (replica->config->batching.deliver == DELIVER_TOKEN) {
+    if (!delivers_by_batch(replica)) {
         deliver(cluster, replica, request, now);
     }
 }
@@ -167,7 +175,7 @@ static bool all_finished(const struct cluster *cluster, const struct replica *re
 static void end_finished(struct cluster *cluster, struct replica *replica) {
     bool keeps = scheduler_of(replica->config->batching.policy)->keeps_finished;
     bool whole_batch = keeps && all_finished(cluster, replica);
-    bool by_batch = replica->config->batching.deliver == DELIVER_BATCH;
+    bool by_batch = delivers_by_batch(replica);
     if (whole_batch && by_batch) {
         deliver_batch(cluster, replica);
     }
@@ -213,6 +221,7 @@ void replica_reject(struct cluster *cluster, uint32_t index, enum reject_reason 
     record.reject_reason = reason;
     record.finish = LATENCY_NONE;
     request->ended = true;
+    cluster->ended++;
     if (request->replica != UINT32_MAX) {
         cluster->outstanding[request->replica]--;
     }
