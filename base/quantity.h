@@ -13,10 +13,10 @@
 
 enum quantity_status {
     QUANTITY_OK,
-    QUANTITY_NOT_A_NUMBER,   /* does not begin with a number */
-    QUANTITY_UNKNOWN_UNIT,   /* a name that nobody knows */
-    QUANTITY_WRONG_UNIT,     /* a unit of another dimension */
-    QUANTITY_NEEDS_NO_UNIT,  /* a pure number is wanted, and it has a unit */
+    QUANTITY_NOT_A_NUMBER,  /* does not begin with a number */
+    QUANTITY_UNKNOWN_UNIT,  /* a name that nobody knows */
+    QUANTITY_WRONG_UNIT,    /* a unit of another dimension */
+    QUANTITY_NEEDS_NO_UNIT, /* a pure number is wanted, and it has a unit */
 };
 
 /* Reads `text` as a number in `unit` ("" for a pure number, "ratio" for one that may also be written in percent). Sets `*value`

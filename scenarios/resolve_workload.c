@@ -279,7 +279,8 @@ bool resolve_workload(struct resolver *resolver, const struct view *view, size_t
     struct workload_facts *facts = &resolver->point->workloads[index];
     struct view arrivals = view_block(resolver->arena, view, "arrivals");
     bool has_trace = view_is(&arrivals, "process", "trace");
-    config->name = view_has(view, "name") ? view_text(view, "name") : "";
+    const char *name = view_text(view, "name");
+    config->name = name == NULL ? "" : name;
     facts->name = config->name;
     bool is_ok =
         arrivals.map != NULL && is_usable(resolver, view, "arrivals") && resolve_arrivals(resolver, view, index);

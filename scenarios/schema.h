@@ -135,7 +135,7 @@ bool view_has(const struct view *view, const char *key);
 struct position view_at(const struct view *view, const char *key);
 const char *view_path(struct arena *arena, const struct view *view, const char *key);
 
-/* Given or default; NaN, 0 or NULL where there is neither, or where the value is of another shape. */
+/* Given or default; NaN, 0 or NULL where there is neither; NaN, 0 or "" where the value is of another shape. */
 double view_number(const struct view *view, const char *key);
 int64_t view_integer(const struct view *view, const char *key);
 const char *view_text(const struct view *view, const char *key);

@@ -70,13 +70,13 @@ double field_number(const struct field *field, const struct node *node) {
     return value;
 }
 
-/* The scalar text under `key` or its default; NULL without either. */
+/* The scalar text under `key` or its default; NULL without either; "" for a value that is no scalar. */
 static const char *scalar_text(const struct view *view, const char *key) {
     const struct node *node = view_node(view, key);
     if (node == NULL) {
         return must_field(view, key)->fallback;
     }
-    return node->kind == NODE_SCALAR ? node->text : NULL;
+    return node->text;
 }
 
 double view_number(const struct view *view, const char *key) {

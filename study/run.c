@@ -89,7 +89,7 @@ static bool close_requests(struct watch *watch, bool played, struct diags *diags
 static struct result *run_resolved(const struct run_request *request, const struct resolved_point *point,
                                    const double *capacities, struct diags *diags) {
     struct watch watch = {.progress = request->progress, .progress_index = request->progress_index};
-    struct run_info info = {.engine = "stepwise", .seed = point->sim.seed};
+    struct run_info info = {.engine = engine_kind_name(point->sim.engine), .seed = point->sim.seed};
     struct sim_outcome outcome = {0};
     if (!open_requests(request, point, &watch, diags)) {
         return NULL;

@@ -182,6 +182,7 @@ void cluster_complete(struct cluster *cluster, struct request *request, i128 now
     struct request_record record = cluster_record(cluster, request);
     request->ended = true;
     cluster->completed++;
+    cluster->ended++;
     cluster->outstanding[request->replica]--;
     recorder_ended(&cluster->recorder, &record, cluster_in_window(cluster, key_of_instant(now)));
     intake_request_ended(cluster, request, record.finish, false);
@@ -194,6 +195,7 @@ void cluster_reject(struct cluster *cluster, uint32_t index, enum reject_reason 
     record.reject_reason = reason;
     record.finish = LATENCY_NONE;
     request->ended = true;
+    cluster->ended++;
     if (request->replica != UINT32_MAX) {
         cluster->outstanding[request->replica]--;
     }
@@ -240,13 +242,19 @@ bool cluster_step(struct cluster *cluster, int64_t *key) {
     return true;
 }
 
+/* Whether every request has ended and no other will come. (A replica may still sleep: `static`.) */
+static bool drained(const struct cluster *cluster) {
+    bool more = false;
+    for (uint32_t i = 0; i < cluster->config->workload_count; i++) {
+        more |= cluster->calendar.events[source_of_arrivals(i)].key != KEY_NEVER;
+    }
+    return !more && cluster->ended == cluster->arrived;
+}
+
 /* The instant at which the run ends: the cut, or the end of the last request where that comes first. */
 static i128 end_of_run(struct cluster *cluster) {
     const struct sim_config *config = cluster->config;
-    size_t source;
-    struct event event;
-    bool drained = !calendar_first(&cluster->calendar, &source, &event);
-    bool until_cut = config->end_key != KEY_NEVER && (config->max_requests == 0 || !drained);
+    bool until_cut = config->end_key != KEY_NEVER && (config->max_requests == 0 || !drained(cluster));
     if (until_cut) {
         cluster->outcome->cut = true;
         return instant_of_key(config->end_key);

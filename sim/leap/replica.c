@@ -104,14 +104,17 @@ static void step_start(struct cluster *cluster, uint32_t index, int64_t key) {
     CHECK(replica->batch.count == 0);
     cluster_clear_replica_event(cluster, index);
     if (wake >= 0) {
-        set_event(cluster, replica, EVENT_STEP_START, instant_of_key(key_at_or_after(wake)));
+        const i128 rest = ((i128)1 << KEY_SHIFT) - 1;
+        set_event(cluster, replica, EVENT_STEP_START, wake + rest); /* the first key at or after it */
     }
 }
 
 /* ---- end: decoders ---- */
 
+/* `deliver: batch` is a rule of static batches. */
 static bool delivers_tokens(const struct leap_replica *replica) {
-    return replica->config->batching.deliver == DELIVER_TOKEN;
+    const struct batching_config *batching = &replica->config->batching;
+    return batching->deliver == DELIVER_TOKEN || batching->policy != BATCHING_STATIC;
 }
 
 /* The gaps of those that joined since the last decoding step: each knows its last token. */

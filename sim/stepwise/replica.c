@@ -77,8 +77,15 @@ static void step_start(struct cluster *cluster, uint32_t index, int64_t key) {
     }
     CHECK(replica->running_count == 0); /* a step always makes progress */
     if (wake >= 0) {
-        set_event(cluster, replica, EVENT_STEP_START, instant_of_key(key_at_or_after(wake)));
+        const i128 rest = ((i128)1 << KEY_SHIFT) - 1;
+        set_event(cluster, replica, EVENT_STEP_START, wake + rest); /* the first key at or after it */
     }
+}
+
+/* `deliver` is a rule of whole batches: elsewhere every token goes to its client at once. */
+static bool delivers_by_batch(const struct replica *replica) {
+    const struct batching_config *batching = &replica->config->batching;
+    return batching->deliver == DELIVER_BATCH && scheduler_of(batching->policy)->keeps_finished;
 }
 
 /* A token reaches the client (token_delay and finish_delay are added when the request is recorded). */
@@ -107,7 +114,7 @@ static void emit_token(struct cluster *cluster, struct replica *replica, struct 
         tokens->input += prompt;
         tokens->output++;
     }
-    if (replica->config->batching.deliver == DELIVER_TOKEN) {
+    if (!delivers_by_batch(replica)) {
         deliver(cluster, replica, request, now);
     }
 }
@@ -167,7 +174,7 @@ static bool all_finished(const struct cluster *cluster, const struct replica *re
 static void end_finished(struct cluster *cluster, struct replica *replica) {
     bool keeps = scheduler_of(replica->config->batching.policy)->keeps_finished;
     bool whole_batch = keeps && all_finished(cluster, replica);
-    bool by_batch = replica->config->batching.deliver == DELIVER_BATCH;
+    bool by_batch = delivers_by_batch(replica);
     if (whole_batch && by_batch) {
         deliver_batch(cluster, replica);
     }

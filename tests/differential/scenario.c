@@ -130,7 +130,7 @@ static void make_batching(struct dice *dice, struct batching_config *batching) {
         .max_wait = (i128)(uniform(dice) * 2 * UNIT_PER_S),
         .deliver = DELIVER_TOKEN,
     };
-    if (batching->policy == BATCHING_STATIC && chance(dice, 0.4)) {
+    if (chance(dice, 0.4)) {
         batching->deliver = DELIVER_BATCH;
     }
     batching->max_num_batched_tokens = batching->max_num_seqs + between(dice, 0, chance(dice, 0.5) ? 20 : 400);
