@@ -8,7 +8,7 @@
 
 struct tmill_scenario *tmill_scenario_read(const char *path, const struct tmill_scenario_options *options,
                                            struct tmill_messages *messages) {
-    struct scenario_options inner = {0};
+    struct scenario_options inner = {.engine = ENGINE_LEAP};
     if (options != NULL) {
         inner = (struct scenario_options){
             .sets = options->sets,
@@ -16,6 +16,7 @@ struct tmill_scenario *tmill_scenario_read(const char *path, const struct tmill_
             .has_seed = options->has_seed,
             .seed = options->seed,
             .catalog_dir = options->catalog_dir,
+            .engine = options->stepwise ? ENGINE_STEPWISE : ENGINE_LEAP,
         };
     }
     struct diags *diags = diags_new();

@@ -79,6 +79,7 @@ struct tmill_scenario_options {
     bool has_seed;
     uint64_t seed;           /* instead of the file's */
     const char *catalog_dir; /* a folder of catalogues; NULL: the compiled-in ones */
+    bool stepwise;           /* the plain engine instead of the leap: the same results, slowly */
 };
 
 /* Reads and checks a scenario file and every point of its sweep; finds all mistakes at once. `options` may be NULL. NULL if

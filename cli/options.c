@@ -49,7 +49,7 @@ static const struct option_row rows[] = {
     {OPTION_POINT, "point", 0, "N", COMMAND_RUN, "run this point of the sweep, from 0"},
     {OPTION_STRICT, "strict", 0, NULL, COMMAND_RUN | COMMAND_SWEEP, "exit 5 if a point is saturated or misses its SLO"},
     {OPTION_STEPWISE, "stepwise", 0, NULL, COMMAND_RUN | COMMAND_SWEEP,
-     "use the stepwise engine (the only one in this version)"},
+     "use the stepwise engine: the same results, slowly"},
     {OPTION_MARKDOWN, "markdown", 0, NULL, COMMAND_SCHEMA, "print the reference page of the keys instead"},
     {OPTION_METRICS, "metrics", 0, NULL, COMMAND_SCHEMA, "print the reference page of the results' metrics instead"},
     {OPTION_CATALOG, "catalog", 0, "DIR", COMMAND_RUN | COMMAND_SWEEP | COMMAND_CHECK | COMMAND_CATALOG,

@@ -12,6 +12,7 @@ struct tmill_scenario *read_scenario(const struct options *options, int *code) {
         .has_seed = options->has_seed,
         .seed = options->seed,
         .catalog_dir = options->catalog_dir,
+        .stepwise = options->stepwise,
     };
     struct tmill_messages *messages = tmill_messages_new();
     struct tmill_scenario *scenario = tmill_scenario_read(options->operands[0], &inner, messages);

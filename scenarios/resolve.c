@@ -259,6 +259,7 @@ static void resolve_all(struct resolver *resolver) {
     struct resolved_point *point = resolver->point;
     const struct resolve_context *context = resolver->context;
     point->sim.seed = context->has_seed ? context->seed : (uint64_t)view_integer(&resolver->root, "seed");
+    point->sim.engine = context->engine;
     resolve_routing(resolver);
     (void)check_end(resolver);
     (void)check_start(resolver);

@@ -41,6 +41,7 @@ struct resolve_context {
     struct trace_cache *traces;
     bool has_seed; /* of the command line */
     uint64_t seed;
+    enum engine_kind engine;
 };
 
 /* Delays of a pool that its workloads carry. */

@@ -166,7 +166,8 @@ static bool read_all(struct scenario *scenario, const struct scenario_options *o
                                                  .presets = scenario->presets,
                                                  .traces = &scenario->traces,
                                                  .has_seed = options->has_seed,
-                                                 .seed = options->seed};
+                                                 .seed = options->seed,
+                                                 .engine = options->engine};
     bool has_sweep =
         sweep_read(scenario->arena, sweep == NULL ? NULL : sweep->value, scenario->root, &scenario->sweep, diags);
     if (!has_sweep) {

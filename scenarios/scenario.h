@@ -39,6 +39,7 @@ struct scenario_options {
     bool has_seed;
     uint64_t seed;           /* overrides the file's */
     const char *catalog_dir; /* NULL: the compiled-in catalogues */
+    enum engine_kind engine; /* that its points run on */
 };
 
 /* NULL with diagnostics if anything is wrong. Warnings point into texts that the scenario owns: render them before it is

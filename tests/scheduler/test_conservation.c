@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "sim/arrivals.h"
-#include "sim/stepwise/cluster.h"
+#include "sim/stepwise/replica.h"
 #include "tests/scheduler/play.h"
 
 enum { SCENARIOS = 400, ROWS = 60 };
@@ -224,14 +224,14 @@ static void blocks_all_return(const struct scenario *scenario) {
     cluster_init(&cluster, &scenario->play.config, NULL, &outcome, scenario->play.diags);
     while (cluster_step(&cluster, &key)) {
         for (uint32_t i = 0; i < cluster.replica_count; i++) {
-            const struct replica *replica = &cluster.replicas[i];
+            const struct replica *replica = replica_at(&cluster, i);
             assert_true(replica->free_blocks >= 0 && replica->kv_tokens >= 0);
             int64_t next = cluster.calendar.events[source_of_replica(&cluster, i)].key;
             assert_true(replica->stepping || replica->running_count == 0 || next == key);
         }
     }
     for (uint32_t i = 0; scenario->drains && i < cluster.replica_count; i++) {
-        const struct replica *replica = &cluster.replicas[i];
+        const struct replica *replica = replica_at(&cluster, i);
         assert_true(replica->free_blocks == replica->config->num_gpu_blocks);
         assert_int_equal(replica->kv_tokens, 0);
         assert_int_equal(replica->running_count, 0);
