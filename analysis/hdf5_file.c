@@ -1,5 +1,6 @@
 #include "analysis/hdf5_file.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -331,34 +332,47 @@ static void put_all(struct netcdf_writer *writer, const struct result_set *set) 
 }
 
 /* HDF5 prints its errors unless told not to. */
-static bool write_quietly(const char *path, const struct result_set *set, struct netcdf_writer *writer) {
+static bool build_quietly(const struct result_set *set, struct netcdf_writer *writer, void **image, size_t *size) {
     H5E_auto2_t printer = NULL;
     void *context = NULL;
     H5Eget_auto2(H5E_DEFAULT, &printer, &context);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    if (netcdf_open(writer, path)) {
+    if (netcdf_open(writer)) {
         put_all(writer, set);
     }
-    const bool written = netcdf_close(writer);
+    const bool built = netcdf_close(writer, image, size);
     H5Eset_auto2(H5E_DEFAULT, printer, context);
-    return written;
+    return built;
 }
 
-bool hdf5_file_write(const char *path, const struct result_set *set, struct diags *diags) {
+static bool write_image(const char *path, const void *image, size_t size, struct diags *diags) {
     struct atomic_file file;
-    struct netcdf_writer writer;
-    if (!atomic_file_init(&file, path, diags)) {
+    FILE *stream = atomic_file_open(&file, path, diags);
+    if (stream == NULL) {
         return false;
     }
     if (file.temp == NULL) {
-        diag_world(diags, (struct position){0}, "cannot-write", "cannot write %s: not a regular file", path);
+        fclose(stream);
+        atomic_file_abandon(&file);
+        return diag_world(diags, (struct position){0}, "cannot-write", "cannot write %s: not a regular file", path);
+    }
+    if (fwrite(image, 1, size, stream) != size) {
+        diag_world(diags, (struct position){0}, "cannot-write", "cannot write %s: %s", path, strerror(errno));
+        fclose(stream);
         atomic_file_abandon(&file);
         return false;
     }
-    if (!write_quietly(atomic_file_name(&file), set, &writer)) {
-        diag_world(diags, (struct position){0}, "cannot-write", "cannot write %s: %s", path, writer.reason);
-        atomic_file_abandon(&file);
-        return false;
+    return atomic_file_finish(&file, stream, diags);
+}
+
+bool hdf5_file_write(const char *path, const struct result_set *set, struct diags *diags) {
+    struct netcdf_writer writer;
+    void *image;
+    size_t size;
+    if (!build_quietly(set, &writer, &image, &size)) {
+        return diag_world(diags, (struct position){0}, "cannot-write", "cannot write %s: %s", path, writer.reason);
     }
-    return atomic_file_commit(&file, diags);
+    const bool written = write_image(path, image, size, diags);
+    free(image);
+    return written;
 }

@@ -10,7 +10,7 @@
 #include "base/check.h"
 
 /* Arrays up to this many values are stored as they are; larger ones in chunks, filtered. */
-enum { PLAIN_VALUES_MAX = 64, CHUNK_VALUES_MAX = 1 << 17, DEFLATE_LEVEL = 1 };
+enum { PLAIN_VALUES_MAX = 64, CHUNK_VALUES_MAX = 1 << 17, DEFLATE_LEVEL = 1, MEMORY_STEP = 1 << 20 };
 
 struct netcdf_dimension {
     size_t length;
@@ -49,30 +49,71 @@ static hid_t new_creation_list(struct netcdf_writer *writer) {
     return list;
 }
 
-/* The temporary file is ours alone: no lock, which some network file systems lack. */
+/* HDF5 asks for memory here ... */
+static void *grow_image(void *image, size_t size, H5FD_file_image_op_t operation, void *context) {
+    (void)operation;
+    (void)context;
+    return xrealloc(image, size, 1);
+}
+
+/* ... and gives it back here, complete, when the file is closed. */
+static herr_t take_image(void *image, H5FD_file_image_op_t operation, void *context) {
+    struct netcdf_writer *writer = context;
+    (void)operation;
+    free(writer->image);
+    writer->image = image;
+    return 0;
+}
+
+static void *keep_context(void *context) {
+    return context;
+}
+
+static herr_t leave_context(void *context) {
+    (void)context;
+    return 0;
+}
+
 static hid_t new_access_list(struct netcdf_writer *writer) {
     const hid_t list = note(writer, H5Pcreate(H5P_FILE_ACCESS));
+    H5FD_file_image_callbacks_t callbacks = {
+        .image_realloc = grow_image,
+        .image_free = take_image,
+        .udata_copy = keep_context,
+        .udata_free = leave_context,
+        .udata = writer,
+    };
     note(writer, H5Pset_libver_bounds(list, H5F_LIBVER_V18, H5F_LIBVER_V18));
-#if H5_VERSION_GE(1, 10, 7)
-    note(writer, H5Pset_file_locking(list, false, true));
-#endif
+    note(writer, H5Pset_fapl_core(list, MEMORY_STEP, false));
+    note(writer, H5Pset_file_image_callbacks(list, &callbacks));
     return list;
 }
 
-bool netcdf_open(struct netcdf_writer *writer, const char *path) {
+bool netcdf_open(struct netcdf_writer *writer) {
     *writer = (struct netcdf_writer){.file = H5I_INVALID_HID};
     const hid_t creation = new_creation_list(writer);
     const hid_t access = new_access_list(writer);
     writer->text_type = note(writer, H5Tcopy(H5T_C_S1));
     note(writer, H5Tset_size(writer->text_type, H5T_VARIABLE));
     note(writer, H5Tset_cset(writer->text_type, H5T_CSET_UTF8));
-    writer->file = note(writer, H5Fcreate(path, H5F_ACC_TRUNC, creation, access));
+    writer->file = note(writer, H5Fcreate("results in memory", H5F_ACC_TRUNC, creation, access));
     H5Pclose(creation);
     H5Pclose(access);
     return !writer->failed;
 }
 
-bool netcdf_close(struct netcdf_writer *writer) {
+/* The end of file that the superblock (version 2, 8-byte addresses) records: memory grows in steps beyond it. */
+static size_t image_size(const unsigned char *image) {
+    enum { VERSION_AT = 8, ADDRESS_SIZE_AT = 9, END_OF_FILE_AT = 28, ADDRESS_SIZE = 8 };
+    CHECK(image[VERSION_AT] == 2 && image[ADDRESS_SIZE_AT] == ADDRESS_SIZE);
+    size_t size = 0;
+    for (int i = ADDRESS_SIZE - 1; i >= 0; i--) {
+        size = size << 8 | image[END_OF_FILE_AT + i];
+    }
+    return size;
+}
+
+bool netcdf_close(struct netcdf_writer *writer, void **image, size_t *size) {
     for (size_t i = 0; i < writer->dimension_count; i++) {
         if (writer->dimensions[i].scale >= 0) {
             note(writer, H5Dclose(writer->dimensions[i].scale));
@@ -83,7 +124,14 @@ bool netcdf_close(struct netcdf_writer *writer) {
     if (writer->file >= 0) {
         note(writer, H5Fclose(writer->file));
     }
-    return !writer->failed;
+    if (writer->failed) {
+        free(writer->image);
+        return false;
+    }
+    CHECK(writer->image != NULL);
+    *image = writer->image;
+    *size = image_size(writer->image);
+    return true;
 }
 
 /* ---- attributes ---- */

@@ -1,5 +1,7 @@
 /* netcdf_writer.h - the few things of netCDF-4 that a results file needs, written with plain HDF5.
  *
+ * The file is built in memory and handed over as bytes: HDF5 1.10 crashes at exit after a write that failed (disk full).
+ *
  * What makes an HDF5 file netCDF-4: dimension scales (H5DS), creation order tracked and indexed, no type that netCDF lacks. Time
  * stamps are off, so that equal contents give equal bytes. A first failure is kept; after it every call does
  * nothing, and netcdf_close reports it. Private to analysis/. */
@@ -23,6 +25,7 @@ struct netcdf_writer {
     hid_t text_type;
     struct netcdf_dimension *dimensions; // owned
     size_t dimension_count;
+    void *image; // owned: the file's bytes, once it is closed
     bool failed;
     char reason[NETCDF_REASON_SIZE]; /* of the first failure */
 };
@@ -41,10 +44,11 @@ struct netcdf_attribute {
     const char *name, *text;
 };
 
-bool netcdf_open(struct netcdf_writer *writer, const char *path);
+bool netcdf_open(struct netcdf_writer *writer);
 
-/* Releases all; false if anything failed since netcdf_open, this call included. */
-bool netcdf_close(struct netcdf_writer *writer);
+/* Releases all; false if anything failed since netcdf_open, this call included. True: `*image` has the `*size` bytes of the file;
+ * the caller frees it. */
+bool netcdf_close(struct netcdf_writer *writer, void **image, size_t *size);
 
 /* Attributes of the file. */
 void netcdf_put_text(struct netcdf_writer *writer, const char *name, const char *text);

@@ -1,7 +1,10 @@
 #include "cli/outputs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,22 +28,30 @@ static bool same_file(const char *a, const char *b) {
     return S_ISREG(of_a.st_mode) && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
 }
 
-/* The folder must take a new file. */
+/* Makes a file in `folder` and removes it again: permissions alone do not tell (root, read-only mounts, /proc). */
+static bool takes_files(const char *folder) {
+    int file = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (file < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
+        char path[PATH_MAX];
+        int length = snprintf(path, sizeof path, "%s/.tokenmill-XXXXXX", folder);
+        if (length < 0 || (size_t)length >= sizeof path) {
+            errno = ENAMETOOLONG;
+            return false;
+        }
+        file = mkstemp(path);
+        if (file >= 0) {
+            unlink(path);
+        }
+    }
+    return file >= 0 && close(file) == 0;
+}
+
 static int check_folder(const char *path) {
     char *copy = strdup(path);
     if (copy == NULL) {
         abort();
     }
-    const char *folder = dirname(copy);
-    struct stat status;
-    int code = 0;
-    if (stat(folder, &status) != 0) {
-        code = cannot_write(path, strerror(errno));
-    } else if (!S_ISDIR(status.st_mode)) {
-        code = cannot_write(path, strerror(ENOTDIR));
-    } else if (access(folder, W_OK | X_OK) != 0) {
-        code = cannot_write(path, strerror(errno));
-    }
+    int code = takes_files(dirname(copy)) ? 0 : cannot_write(path, strerror(errno));
     free(copy);
     return code;
 }

@@ -5,7 +5,7 @@
 #include "cli/options.h"
 
 /* 0 if every output can be written; else the exit code after a message: 2 for one that would overwrite an input or another output,
- * 4 for one that cannot be written. Creates nothing. */
+ * 4 for one that cannot be written. Leaves nothing behind. */
 int outputs_check(const struct options *options);
 
 #endif

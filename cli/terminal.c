@@ -90,6 +90,7 @@ void watch_signals(void) {
     watch_signal(SIGINT);
     watch_signal(SIGTERM);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 int interrupted_code(void) {

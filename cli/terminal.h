@@ -23,7 +23,8 @@ void print_result(char *text);
 /* The exit code, once stdout has been flushed: `code`, or 4 after a message if something did not arrive. */
 int finish_stdout(int code);
 
-/* From here on SIGINT and SIGTERM are noted (a second one kills), and a closed pipe is a write error. */
+/* From here on SIGINT and SIGTERM are noted (a second one kills), and a closed pipe or a
+ * file at its size limit is a write error. */
 void watch_signals(void);
 
 /* 128 + the signal that came, or 0. */

@@ -1,6 +1,7 @@
 """Files: written whole or not at all, never over the scenario, looked at before anything is simulated."""
 
 import csv
+import resource
 import signal
 import subprocess
 import time
@@ -68,11 +69,20 @@ class Outputs(Case):
         self.scenario(LONG)
         (self.dir / "folder").mkdir()
         (self.dir / "file").write_text("")
-        for path in ("nowhere/r.h5", "folder", "file/r.h5", "/dev/null"):
+        for path in ("nowhere/r.h5", "folder", "file/r.h5", "/dev/null", "/proc/r.h5"):
             begun = time.monotonic()
             done = self.run_program("run", "tiny.yaml", "-o", path, code=4)
             self.assertIn(f"cannot write '{path}'", done.stderr)
             self.assertLess(time.monotonic() - begun, 5)
+
+
+    def test_a_file_at_its_size_limit_is_the_world_and_leaves_nothing(self):
+        self.scenario()
+        (self.dir / "r.h5").write_text("old")
+        done = self.run_program("run", "tiny.yaml", "-o", "r.h5", code=4,
+                                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)))
+        self.assertIn("r.h5", done.stderr)
+        self.assertEqual((self.names(), (self.dir / "r.h5").read_text()), (["r.h5", "tiny.yaml"], "old"))
 
 
 class Strict(Case):
