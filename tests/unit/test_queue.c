@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/random.h"
-#include "sim/stepwise/pending.h"
-#include "sim/stepwise/queue.h"
+#include "sim/engine/pending.h"
+#include "sim/engine/queue.h"
 
 static void the_preempted_go_before_all_others(void **state) {
     (void)state;
