@@ -283,8 +283,8 @@
               SCOPE, STRUCT, cost.idle.unplaced_gpus_usd, BY_AVERAGE),                                                 \
         MONEY(P "idle_empty_usd", "USD", "cost of replicas on and without a step", "cost.idle.empty", SCOPE, STRUCT,   \
               cost.idle.empty_usd, BY_AVERAGE),                                                                        \
-        MONEY(P "idle_headroom_usd", "USD", "(1 - load_ratio) x cost of busy time", "cost.idle.headroom", SCOPE,       \
-              STRUCT, cost.idle.headroom_usd, BY_AVERAGE),                                                             \
+        MONEY(P "idle_headroom_usd", "USD", "(1 - load_ratio) x cost of busy time, at least 0", "cost.idle.headroom",  \
+              SCOPE, STRUCT, cost.idle.headroom_usd, BY_AVERAGE),                                                      \
         MONEY(P "idle_commitment_usd", "USD", "cost of commitments not used", "cost.idle.commitment", SCOPE, STRUCT,   \
               cost.idle.commitment_usd, BY_AVERAGE),                                                                   \
         MONEY(P "idle_share", "1", "idle cost / total cost", "cost.idle_share", SCOPE, STRUCT, cost.idle_share,        \
