@@ -37,6 +37,7 @@ struct request {
     i128 first_scheduled, first_token, last_token; /* instants; LATENCY_NONE until they happen */
     int64_t preemptions;
     uint32_t workload, pool, replica, client; /* replica: global index, UINT32_MAX before routing */
+    uint32_t turn; /* round-robin: the global index that was dealt at the arrival */
     bool live;    /* not free in the slab */
     bool ended;   /* recorded; under `static` it may still hold its slot */
     bool running; /* in a batch */

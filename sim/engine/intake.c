@@ -119,13 +119,18 @@ static uint32_t pool_of_replica(const struct cluster *cluster, uint32_t replica)
     return pool;
 }
 
+static uint32_t pick_replica(struct cluster *cluster, const struct request *request) {
+    return router_pick(&cluster->router, request->workload, request->draw, cluster->outstanding);
+}
+
 /* Routes a request, then lets its replica's pool accept or reject it. */
 static void route(struct cluster *cluster, uint32_t index) {
     struct request *request = &cluster->requests[index];
     int64_t key = request->visible_key;
     bool central = cluster->config->routing == ROUTING_CENTRAL_QUEUE;
     if (!central) {
-        request->replica = router_pick(&cluster->router, request->workload, request->draw, cluster->outstanding);
+        bool dealt = cluster->config->routing == ROUTING_ROUND_ROBIN;
+        request->replica = dealt ? request->turn : pick_replica(cluster, request);
         request->pool = pool_of_replica(cluster, request->replica);
         cluster->outstanding[request->replica]++;
     }
@@ -173,7 +178,10 @@ void intake_arrival(struct cluster *cluster, uint32_t workload, int64_t key) {
         close_intake(cluster);
     }
     announce(cluster, workload);
-    const struct request *request = &cluster->requests[index];
+    struct request *request = &cluster->requests[index];
+    if (cluster->config->routing == ROUTING_ROUND_ROBIN) {
+        request->turn = pick_replica(cluster, request);
+    }
     if (request->visible_key > key) {
         pending_push(&intake->invisible, (struct pending){request->visible_key, request->ordinal, index});
         announce_invisible(cluster, workload);

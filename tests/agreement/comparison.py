@@ -64,6 +64,13 @@ class ComparisonTest(unittest.TestCase):
         status, lines = self.compare(self.case)
         self.assertEqual((status, lines[-1]), (0, "tiny: E2E median 0.000 %, p99 0.000 %"))
 
+    def test_turns_are_dealt_at_the_arrival(self):
+        # 0 becomes visible after 1, and still is the first instance's; 2 waits there until 1540 us, while the other is idle from 1220 us.
+        trace = "request_id,input_tokens,output_tokens,arrival_time_us\n0,40,1,0\n1,10,1,10\n2,10,1,1140\n"
+        self.write(dict(BLACKBOX, num_instances=2), "trace.csv", trace, "id,e2e_us\n0,1590\n1,1260\n2,1550\n")
+        status, lines = self.compare(self.case)
+        self.assertEqual((status, lines[-1]), (0, "tiny: E2E median 0.000 %, p99 0.000 %"))
+
     def test_files_are_kept(self):
         self.write(BLACKBOX, "trace.csv", TRACE, EXPECTED)
         keep = self.place / "a" / "b"
