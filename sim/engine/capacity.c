@@ -187,16 +187,16 @@ static struct arrival_source *mix_open(const void *context, uint64_t seed, uint3
     return &handle->mix->source;
 }
 
-/* Tokens between the ends of request N/4 and 3N/4, over that time. */
+/* Tokens between the ends of request N/4 and 3N/4, over that time. One that turns out never to be admitted has ended too. */
 static double measure(struct cluster *cluster, int64_t wanted) {
     i128 from = 0, to = 0;
     int64_t from_tokens = 0, to_tokens = 0, key;
     while (to == 0 && cluster_step(cluster, &key)) {
-        if (from == 0 && cluster->completed >= wanted / 4) {
+        if (from == 0 && cluster->ended >= wanted / 4) {
             from = cluster->last_step_end;
             from_tokens = cluster->token_total;
         }
-        if (cluster->completed >= 3 * wanted / 4) {
+        if (cluster->ended >= 3 * wanted / 4) {
             to = cluster->last_step_end;
             to_tokens = cluster->token_total;
         }

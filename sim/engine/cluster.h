@@ -119,8 +119,7 @@ struct cluster {
     bool failed;           /* a source failed */
     i128 last_step_end;    /* latest end of any step */
     int64_t token_total;   /* prompts prefilled and tokens emitted, in the window or not (capacity) */
-    int64_t completed;
-    int64_t ended;         /* completed or rejected */
+    int64_t ended;         /* requests completed or rejected */
 };
 
 /* Calendar sources. */

@@ -181,7 +181,6 @@ void cluster_pool_queue_changed(struct cluster *cluster, uint32_t index, i128 no
 void cluster_complete(struct cluster *cluster, struct request *request, i128 now) {
     struct request_record record = cluster_record(cluster, request);
     request->ended = true;
-    cluster->completed++;
     cluster->ended++;
     cluster->outstanding[request->replica]--;
     recorder_ended(&cluster->recorder, &record, cluster_in_window(cluster, key_of_instant(now)));
@@ -340,7 +339,7 @@ static bool report(const struct cluster *cluster, int64_t key) {
     }
     double by_time = config->end_key == KEY_NEVER ? -1 : (double)key / (double)config->end_key;
     double by_count =
-        config->max_requests == 0 ? -1 : (double)cluster->completed / (double)config->max_requests;
+        config->max_requests == 0 ? -1 : (double)cluster->ended / (double)config->max_requests;
     return observer->progress(observer->context, by_time > by_count ? by_time : by_count, key_to_s(key));
 }
 

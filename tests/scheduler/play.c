@@ -214,12 +214,54 @@ static char *steps_text(struct play *play) {
 
 /* ---- playing ---- */
 
-void play_run(struct play *play) {
+static void play_engine(struct play *play, enum engine_kind engine) {
     struct observer observer = {.context = play, .request_ended = keep_record};
-    bool played = simulate(&play->config, &observer, &play->outcome, play->diags);
+    struct sim_config config = play->config;
+    config.engine = engine;
+    bool played = simulate(&config, &observer, &play->outcome, play->diags);
     assert_string_equal(diags_first_message(play->diags), "");
     assert_true(played);
     play->ends = ends_text(play);
+}
+
+static void same_pools(const struct pool_outcome *a, const struct pool_outcome *b) {
+    assert_int_equal(a->steps, b->steps);
+    assert_int_equal(a->preemptions, b->preemptions);
+    assert_true(a->busy == b->busy && a->busy_prefill == b->busy_prefill && a->busy_decode == b->busy_decode);
+    assert_true(a->waiting == b->waiting && a->running == b->running);
+    assert_true(a->kv_tokens == b->kv_tokens && a->batch == b->batch);
+    assert_true(a->flop == b->flop && a->byte == b->byte && a->energy == b->energy);
+    assert_true(a->saturated == b->saturated);
+}
+
+/* The leap must come to what the stepwise engine came to. */
+static void check_leap(const struct play *stepwise) {
+    struct play leap = *stepwise;
+    leap.records = NULL;
+    leap.record_count = 0;
+    play_engine(&leap, ENGINE_LEAP);
+    assert_string_equal(leap.ends, stepwise->ends);
+    assert_true(leap.outcome.window_end == stepwise->outcome.window_end);
+    assert_int_equal(leap.outcome.events, stepwise->outcome.events);
+    for (size_t i = 0; i < stepwise->record_count; i++) {
+        assert_true(leap.records[i].tpot == stepwise->records[i].tpot);
+        assert_int_equal(leap.records[i].output_tokens, stepwise->records[i].output_tokens);
+    }
+    for (size_t pool = 0; pool < stepwise->config.pool_count; pool++) {
+        same_pools(&leap.outcome.pools[pool], &stepwise->outcome.pools[pool]);
+        for (size_t i = 0; i < stepwise->config.workload_count; i++) {
+            assert_memory_equal(&leap.outcome.workloads[i].tokens[pool], &stepwise->outcome.workloads[i].tokens[pool],
+                                sizeof(struct token_counts));
+        }
+    }
+    sim_outcome_release(&leap.outcome);
+    free(leap.records);
+    free(leap.ends);
+}
+
+void play_run(struct play *play) {
+    play_engine(play, ENGINE_STEPWISE);
+    check_leap(play);
     play->steps = steps_text(play);
 }
 

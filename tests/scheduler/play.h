@@ -1,8 +1,8 @@
 /* play.h - plays tiny scenarios by the clock of a person with pencil and paper, and writes down what happened.
  *
- * Time is in ticks of 2^-7 s, which lie on the key grid and are exact in every unit of the engine. A run is played twice: through
- * simulate(), whose records and outcome are kept, and event by event, to write down the steps. Both come out as texts, one line a
- * step or a request, to be compared with a table worked by hand:
+ * Time is in ticks of 2^-7 s, which lie on the key grid and are exact in every unit of the engine. A run is played through simulate(),
+ * whose records and outcome are kept, with the leap, which must come to the same, and event by event, to write down the steps.
+ * Requests and steps come out as texts, one line each, to be compared with a table worked by hand:
  *
  *     r0 0-18: 0+4 1+4, blocks 2, waiting 1        step of replica 0: request 0 and 1 prefill 4 tokens each
  *     r0 18-32: 0* 1*, blocks 4, waiting 1         both decode

@@ -216,6 +216,19 @@ static void records_come_in_order(const struct scenario *scenario) {
     }
 }
 
+/* The leap keeps the same books of tokens at the ends of requests. */
+static void capacities_are_equal(struct play *play, uint64_t number) {
+    double stepwise = 0, leap = 0;
+    if (number % 16 != 0) {
+        return; /* thousands of requests each */
+    }
+    assert_true(simulate_capacity(&play->config, 0, &stepwise, play->diags));
+    play->config.engine = ENGINE_LEAP;
+    assert_true(simulate_capacity(&play->config, 0, &leap, play->diags));
+    play->config.engine = ENGINE_STEPWISE;
+    assert_memory_equal(&stepwise, &leap, sizeof leap);
+}
+
 /* After the last event nobody holds a block, a slot or a place in a queue. */
 static void blocks_all_return(const struct scenario *scenario) {
     struct cluster cluster;
@@ -304,6 +317,7 @@ static void nothing_is_lost_in_any_schedule(void **state) {
         time_is_conserved(&scenario);
         records_come_in_order(&scenario);
         blocks_all_return(&scenario);
+        capacities_are_equal(&scenario.play, i);
         preemptions += scenario.play.outcome.pools[0].preemptions;
         completed += scenario.play.outcome.workloads[0].requests.completed;
         never_admitted += scenario.play.outcome.workloads[0].requests.rejected[REJECT_NEVER_ADMITTED];

@@ -213,7 +213,7 @@ static void a_restarted_request_forgets_and_its_client_sees_one_gap(void **state
 /* Three blocks. A: 4 in, 2 out; B: 3 in, 3 out; C: 3 in, 2 out. A needs a second block: the latest admitted goes, not B.
  *     1     0     20   A 4, B 3, C 3   3 blocks   A1 B1 C1
  *     2     20    34   A, B            A 2, B 1   A2 B2      C goes
- *     3     34    60   B, C ...        B's 5 tokens take 2 of 3 blocks; C's 4 take the third: 10 + 4 + 2 = 16: 34-50, both end */
+ *     3     34    50   B, C 4          B 2, C 1   B3 C2      10 + 2 + 4; both end */
 static void the_latest_admitted_goes(void **state) {
     (void)state;
     struct play play;
@@ -227,6 +227,21 @@ static void the_latest_admitted_goes(void **state) {
     assert_string_equal(play.ends, "0 r0: queue 0, ttft 20, e2e 34\n"
                                    "1 r0: queue 0, ttft 20, e2e 50\n"
                                    "2 r0: queue 0, ttft 20, e2e 50, preempted 1\n");
+    play_release(&play);
+}
+
+/* Two blocks. A: 4 in, 3 out; B: 3 in, 2 out; C: 1 in, 1 out, waits from 5 on. B goes at 17, and comes back before C. */
+static void the_preempted_goes_to_the_head_of_the_queue(void **state) {
+    (void)state;
+    struct play play;
+    play_init(&play, 10, 1, 2, 0);
+    PLAY_ROWS(&play, 0, {0, 4, 3}, {0, 3, 2}, {5, 1, 1});
+    play.pools[0].num_gpu_blocks = 2;
+    play_run(&play);
+    assert_string_equal(play.steps, "r0 0-17: 0+4 1+3, blocks 2, waiting 0\n"
+                                    "r0 17-29: 0*, blocks 2, waiting 2\n"
+                                    "r0 29-41: 0*, blocks 2, waiting 2\n"
+                                    "r0 41-56: 1+4 2+1, blocks 2, waiting 0\n");
     play_release(&play);
 }
 
@@ -484,6 +499,7 @@ int main(void) {
         cmocka_unit_test(a_preempted_request_recomputes_and_goes_on),
         cmocka_unit_test(a_restarted_request_forgets_and_its_client_sees_one_gap),
         cmocka_unit_test(the_latest_admitted_goes),
+        cmocka_unit_test(the_preempted_goes_to_the_head_of_the_queue),
         cmocka_unit_test(no_admission_in_a_step_that_preempted),
         cmocka_unit_test(too_long_and_too_large_are_rejected_on_arrival),
         cmocka_unit_test(an_answer_is_cut_at_the_models_length),

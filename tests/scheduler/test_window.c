@@ -357,7 +357,21 @@ static void capacity_is_the_rate_between_the_quarters(void **state) {
     play.pools[0].replicas = 5;
     assert_true(simulate_capacity(&play.config, 0, &rate, play.diags));
     assert_true(fabs(rate / (8 * 7 / (94 * TICK_S)) - 1) < 1e-12);
-    sim_outcome_release(&play.outcome);
+    play_release(&play);
+}
+
+/* Four blocks, one kept free: every other prompt can never be admitted, which is found out on the way. One slot: 14 + 12 + 12 ticks. */
+static void capacity_passes_over_what_is_never_admitted(void **state) {
+    (void)state;
+    struct play play;
+    double rate = 0;
+    play_init(&play, 10, 1, 2, 0);
+    PLAY_ROWS(&play, 0, {0, 4, 3}, {0, 13, 1});
+    play.pools[0].batching.max_num_seqs = 1;
+    play.pools[0].batching.watermark_blocks = 1;
+    play.pools[0].num_gpu_blocks = 4;
+    assert_true(simulate_capacity(&play.config, 0, &rate, play.diags));
+    assert_true(fabs(rate / (7 / (38 * TICK_S)) - 1) < 1e-12);
     play_release(&play);
 }
 
@@ -377,6 +391,7 @@ int main(void) {
         cmocka_unit_test(a_run_may_reject_everything),
         cmocka_unit_test(nothing_may_arrive_at_all),
         cmocka_unit_test(capacity_is_the_rate_between_the_quarters),
+        cmocka_unit_test(capacity_passes_over_what_is_never_admitted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
