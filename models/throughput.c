@@ -1,0 +1,136 @@
+#include "models/throughput.h"
+
+#include <math.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/fmath.h"
+#include "models/step_coefficients.h"
+#include "models/throughput_formula.h"
+#include "models/throughput_kernel.h"
+
+#define J_PER_KWH  3.6e6
+#define S_PER_HOUR 3600.0
+
+/* Every token touches every expert: the first one does. */
+#define ALL_TOUCHED_DECAY 32.0
+
+/* ---- machines ---- */
+
+static double seconds(int64_t units) {
+    return (double)units / UNIT_PER_S;
+}
+
+static void machine_times(struct throughput_machine *machine, const struct step_model *model) {
+    machine->step_s = seconds(model->step);
+    machine->prefill_step_s = seconds(model->prefill_step);
+    machine->seq_s = seconds(model->seq);
+    machine->decode_s = seconds(model->decode);
+    machine->prefill_tok_s = seconds(model->prefill_token);
+    machine->body_s = seconds(model->body);
+    machine->body_tok_s = seconds(model->body_token);
+    machine->head_s = seconds(model->head);
+    machine->head_seq_s = seconds(model->head_seq);
+    machine->tok_s = seconds(model->token);
+    machine->context_s = seconds(model->context);
+    machine->attention_s = seconds(model->attention);
+}
+
+/* Experts touched by n tokens: E (1 - (1 - k/E)^n). */
+static void machine_experts(struct throughput_machine *machine, const struct step_model *model) {
+    const double experts = (double)model->work.experts;
+    if (model->expert_token <= 0 || experts <= 0) {
+        return;
+    }
+    const double miss_ratio = 1 - (double)model->work.experts_per_tok / experts;
+    machine->expert_s = seconds(model->expert);
+    machine->expert_tok_s = seconds(model->expert_token);
+    machine->experts = experts;
+    machine->expert_decay = miss_ratio > 0 ? -fm_log(miss_ratio) : ALL_TOUCHED_DECAY;
+}
+
+/* At the wall: what the boards take, over the supply's efficiency. */
+static void machine_power(struct throughput_machine *machine, const struct throughput_parts *parts) {
+    const struct work_model *work = &parts->step_model->work;
+    const double per_flop = (double)work->energy_per_flop / ENERGY_PER_J / parts->psu_efficiency;
+    const double per_byte = (double)work->energy_per_byte / ENERGY_PER_J / parts->psu_efficiency;
+    machine->idle_w = parts->idle_w / parts->psu_efficiency;
+    machine->active_w = (double)work->active_mw / 1000 / parts->psu_efficiency;
+    machine->cap_w = work->cap_mw > 0 ? (double)work->cap_mw / 1000 / parts->psu_efficiency : THROUGHPUT_NO_CAP_W;
+    machine->step_j = per_byte * (double)work->byte_per_step;
+    machine->expert_j = per_byte * (double)work->byte_per_expert;
+    machine->tok_j = per_flop * (double)work->flop_per_token + per_byte * (double)work->byte_per_token;
+    machine->seq_j = per_flop * (double)work->flop_per_seq;
+    machine->context_j = per_flop * (double)work->flop_per_context + per_byte * (double)work->byte_per_context;
+    machine->attention_j = per_flop * (double)work->flop_per_attention_x2;
+}
+
+/* The part of step_s and tok_s that is all-reduces: two a layer (models/roofline.h). */
+static void machine_communication(struct throughput_machine *machine, const struct roofline_step *roofline) {
+    if (roofline == NULL || roofline->tensor_parallel <= 1) {
+        return;
+    }
+    const double reduces = 2 * (double)roofline->llm->layers;
+    machine->reduce_step_s = reduces * roofline->all_reduce.latency_s;
+    machine->reduce_tok_s = reduces * (double)roofline->llm->hidden * 2 * roofline->all_reduce.s_per_byte;
+}
+
+struct throughput_machine throughput_machine_of(const struct throughput_parts *parts) {
+    CHECK(parts->psu_efficiency > 0 && parts->max_num_batched_tokens > 0);
+    struct throughput_machine machine = {
+        .kv_tok = (double)parts->num_gpu_blocks * (double)parts->block_size,
+        .block_tok = (double)parts->block_size,
+        .step_tok = (double)parts->max_num_batched_tokens,
+        .step_tok_inverse = 1 / (double)parts->max_num_batched_tokens,
+        .pue = parts->pue,
+        .usd_per_s = parts->usd_per_hour / S_PER_HOUR,
+        .usd_per_j = parts->usd_per_kwh_at_wall / J_PER_KWH,
+    };
+    machine_times(&machine, parts->step_model);
+    machine_experts(&machine, parts->step_model);
+    machine_power(&machine, parts);
+    machine_communication(&machine, parts->roofline);
+    return machine;
+}
+
+struct throughput_lengths throughput_lengths_constant(double input_tok, double output_tok) {
+    return (struct throughput_lengths){
+        .input_tok = input_tok,
+        .output_tok = output_tok,
+        .context_tok = input_tok + 0.5 * output_tok - 1 > 1 ? input_tok + 0.5 * output_tok - 1 : 1,
+        .prompt_square_tok2 = input_tok * input_tok,
+    };
+}
+
+/* ---- one, and many ---- */
+
+const char *throughput_binding_name(enum throughput_binding binding) {
+    static const char *const names[BINDING_COUNT] = {"compute", "memory-bandwidth", "communication", "engine",
+                                                     "kv-capacity"};
+    CHECK((unsigned)binding < BINDING_COUNT);
+    return names[binding];
+}
+
+struct throughput_state throughput_of(const struct throughput_machine *machine, const struct throughput_load *load) {
+    if (machine->experts > 0) {
+        return throughput_formula(machine, load, true);
+    }
+    return throughput_formula(machine, load, false);
+}
+
+const struct throughput_kernel *throughput_kernel_of(enum cpu_level level) {
+    switch (level) {
+#if defined(__x86_64__)
+    case CPU_LEVEL_AVX2: return &throughput_kernel_avx2;
+    case CPU_LEVEL_AVX512: return &throughput_kernel_avx512;
+#endif
+    default: return &throughput_kernel_baseline;
+    }
+}
+
+void throughput_arrays(enum cpu_level level, const struct throughput_machine *machine,
+                       const struct throughput_load_columns *loads, size_t count,
+                       const struct throughput_state_columns *states) {
+    throughput_kernel_of(level)->arrays(machine, loads, count, states);
+}

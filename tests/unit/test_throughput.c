@@ -1,0 +1,229 @@
+/* The throughput kernel's definition: against the engine's steps, energy and capacity, and what binds. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "sim/clock.h"
+#include "sim/simulate.h"
+#include "tests/unit/throughput_fixture.h"
+
+enum { PLENTY_OF_BLOCKS = 1 << 20 };
+
+static struct throughput_rig rig_of(struct llm llm, int64_t tensor_parallel, int64_t num_gpu_blocks) {
+    return (struct throughput_rig){.llm = llm,
+                                   .gpu = h100(),
+                                   .parts = {.num_gpu_blocks = num_gpu_blocks},
+                                   .step = {.tensor_parallel = tensor_parallel}};
+}
+
+static void make(struct throughput_rig *rig) {
+    rig_make(rig, rig->step.tensor_parallel, rig->parts.num_gpu_blocks);
+}
+
+static void assert_near(double value, double expected, double relative) {
+    if (!(fabs(value - expected) <= relative * fabs(expected))) {
+        fail_msg("%.9g is not within %g of %.9g", value, relative, expected);
+    }
+}
+
+static struct throughput_load load_of(double batch, double input_tok, double output_tok) {
+    return (struct throughput_load){
+        .batch = batch, .lengths = throughput_lengths_constant(input_tok, output_tok), .price_ratio = 1};
+}
+
+/* ---- steps and energy ---- */
+
+static double step_s(const struct throughput_rig *rig, const struct step_work *work) {
+    return units_to_s(step_model_duration(rig->model, work));
+}
+
+static void a_prompt_alone_takes_the_engines_step(void **state) {
+    (void)state;
+    struct throughput_rig rig = rig_of(llama_8b(), 2, PLENTY_OF_BLOCKS);
+    make(&rig);
+    const struct step_work work = {.prefill_seqs = 1, .prefill_tokens = 700, .prefill_attention_x2 = (i128)700 * 700};
+    const struct throughput_load load = load_of(1, 700, 100);
+    assert_near(throughput_of(&rig.machine, &load).prefill_s, step_s(&rig, &work), 1e-9);
+    step_model_free(rig.model);
+}
+
+/* 128 slots and 128 tokens: one request begins in a step, 127 decode, at a mean context of 512 + 64 - 1. */
+static void a_pure_step_is_the_engines(void **state) {
+    (void)state;
+    struct throughput_rig rig = rig_of(llama_8b(), 1, PLENTY_OF_BLOCKS);
+    make(&rig);
+    const struct step_work work = {.decode_seqs = 127, .decode_context = 127 * 575};
+    const struct throughput_load load = load_of(128, 512, 128);
+    assert_near(throughput_of(&rig.machine, &load).decode_s, step_s(&rig, &work), 1e-9);
+    step_model_free(rig.model);
+}
+
+static void experts_are_touched_as_in_the_engine(void **state) {
+    (void)state;
+    struct throughput_rig rig = rig_of(mixtral_8x7b(), 2, PLENTY_OF_BLOCKS);
+    make(&rig);
+    for (int64_t tokens = 2; tokens <= 64; tokens += tokens) {
+        const struct step_work work = {.decode_seqs = tokens - 1, .decode_context = (tokens - 1) * 1000};
+        struct throughput_load load = load_of((double)tokens, 1000, (double)tokens);
+        load.lengths.context_tok = 1000;
+        assert_near(throughput_of(&rig.machine, &load).decode_s, step_s(&rig, &work), 1e-6);
+    }
+    step_model_free(rig.model);
+}
+
+/* Long outputs: nearly every step is pure. */
+static void power_is_the_engines_energy_over_its_time(void **state) {
+    (void)state;
+    struct throughput_rig rig = rig_of(llama_8b(), 1, PLENTY_OF_BLOCKS);
+    make(&rig);
+    const struct step_work work = {.decode_seqs = 32, .decode_context = (int64_t)32 * 100000};
+    i128 duration = step_model_duration(rig.model, &work);
+    double energy_j = i128_to_double(step_model_amounts(rig.model, &work, duration).energy) / ENERGY_PER_J;
+    struct throughput_load load = load_of(32, 1, 199999);
+    double expected_w = (250 + energy_j / units_to_s(duration)) / 0.94;
+    assert_near(throughput_of(&rig.machine, &load).power_w, expected_w, 1e-3);
+    step_model_free(rig.model);
+}
+
+static void power_stops_at_tdp(void **state) {
+    (void)state;
+    struct throughput_rig rig = rig_of(llama_8b(), 1, PLENTY_OF_BLOCKS);
+    make(&rig);
+    const struct throughput_load load = load_of(64, 4096, 1);
+    double boards_w = rig.gpu.tdp_w - gpu_idle_context_w(&rig.gpu, NULL);
+    double power_w = throughput_of(&rig.machine, &load).power_w;
+    assert_true(power_w <= (250 + boards_w) / 0.94);
+    assert_near(power_w, (250 + boards_w) / 0.94, 5e-3);
+    step_model_free(rig.model);
+}
+
+static void prices_follow_from_rate_and_power(void **state) {
+    (void)state;
+    struct throughput_rig rig = rig_of(llama_8b(), 1, PLENTY_OF_BLOCKS);
+    make(&rig);
+    struct throughput_load load = load_of(64, 512, 256);
+    load.price_ratio = 3;
+    const struct throughput_state made = throughput_of(&rig.machine, &load);
+    double usd_per_hour = 3 * 2.5 + made.power_w / 1000 * 0.1;
+    assert_near(made.usd_per_mtok, usd_per_hour / 3600 / made.tok_per_s * 1e6, 1e-12);
+    assert_near(made.j_per_tok, made.power_w * 1.2 / made.tok_per_s, 1e-12);
+    step_model_free(rig.model);
+}
+
+/* ---- against the engine's capacity run ---- */
+
+struct capacity_case {
+    struct llm llm;
+    int64_t tensor_parallel, num_gpu_blocks, batch;
+    double input_tok, output_tok; /* uniform, half to one and a half of it */
+    double within;
+};
+
+static double capacity_of(const struct throughput_rig *rig, const struct capacity_case *row) {
+    static const uint32_t only_pool = 0;
+    const struct pool_config pool = {
+        .name = "main",
+        .replicas = 1,
+        .gpus_per_replica = row->tensor_parallel,
+        .batching = {.policy = BATCHING_CONTINUOUS, .max_num_seqs = row->batch, .max_num_batched_tokens = 8192},
+        .block_size = 16,
+        .num_gpu_blocks = row->num_gpu_blocks,
+        .max_model_len = 1 << 20,
+        .step_model = rig->model,
+    };
+    const struct workload_config workload = {
+        .name = "chat",
+        .arrivals = {.mean_rate_per_s = 1},
+        .input_tokens = {.kind = LENGTH_UNIFORM, .min = row->input_tok / 2, .max = row->input_tok * 3 / 2},
+        .output_tokens = {.kind = LENGTH_UNIFORM, .min = row->output_tok / 2, .max = row->output_tok * 3 / 2},
+        .pools = &only_pool,
+        .pool_count = 1,
+    };
+    const struct sim_config config = {
+        .seed = 1, .end_key = KEY_NEVER, .pools = &pool, .pool_count = 1, .workloads = &workload, .workload_count = 1};
+    struct diags *diags = diags_new();
+    double token_per_s = 0;
+    assert_true(simulate_capacity(&config, 0, &token_per_s, diags));
+    diags_free(diags);
+    return token_per_s;
+}
+
+/* Uniform over half to one and a half: mean square 13/12 of the mean's. */
+static struct throughput_load spread_load(const struct capacity_case *row) {
+    struct throughput_load load = load_of((double)row->batch, row->input_tok, row->output_tok);
+    load.lengths.context_tok = row->input_tok + row->output_tok / 2 * (13.0 / 12) - 1;
+    load.lengths.prompt_square_tok2 = row->input_tok * row->input_tok * (13.0 / 12);
+    return load;
+}
+
+static void the_rate_is_the_engines_capacity(void **state) {
+    (void)state;
+    const struct capacity_case rows[] = {
+        {llama_8b(), 1, PLENTY_OF_BLOCKS, 256, 512, 128, 0.01},
+        {llama_8b(), 1, PLENTY_OF_BLOCKS, 64, 512, 512, 0.01},
+        {llama_8b(), 1, PLENTY_OF_BLOCKS, 8, 2048, 256, 0.01},
+        {llama_8b(), 4, PLENTY_OF_BLOCKS, 128, 1024, 256, 0.01},
+        {llama_8b(), 1, PLENTY_OF_BLOCKS, 32, 20000, 64, 0.01},
+        {mixtral_8x7b(), 2, PLENTY_OF_BLOCKS, 64, 512, 256, 0.01},
+        {llama_8b(), 1, 4000, 256, 512, 256, 0.10}, /* what is preempted is computed again */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct throughput_rig rig = rig_of(rows[i].llm, rows[i].tensor_parallel, rows[i].num_gpu_blocks);
+        make(&rig);
+        const struct throughput_load load = spread_load(&rows[i]);
+        double expected = capacity_of(&rig, &rows[i]);
+        assert_near(throughput_of(&rig.machine, &load).tok_per_s, expected, rows[i].within);
+        step_model_free(rig.model);
+    }
+}
+
+/* ---- what binds ---- */
+
+static void assert_binding(struct throughput_rig *rig, struct throughput_load load, enum throughput_binding expected) {
+    make(rig);
+    assert_string_equal(throughput_binding_name(throughput_of(&rig->machine, &load).binding),
+                        throughput_binding_name(expected));
+    step_model_free(rig->model);
+}
+
+static void each_resource_can_bind(void **state) {
+    (void)state;
+    struct throughput_rig one = rig_of(llama_8b(), 1, PLENTY_OF_BLOCKS);
+    struct throughput_rig starved = rig_of(llama_8b(), 1, 2000);
+    struct throughput_rig slow_links = rig_of(llama_8b(), 8, PLENTY_OF_BLOCKS);
+    slow_links.gpu.nvlink_gb_per_s = (double)NAN;
+    slow_links.gpu.pcie_gen = 3;
+    assert_binding(&one, load_of(16, 4096, 16), BINDING_COMPUTE);
+    assert_binding(&one, load_of(4, 100, 400), BINDING_MEMORY);
+    assert_binding(&one, load_of(512, 16, 512), BINDING_ENGINE);
+    assert_binding(&starved, load_of(256, 1000, 1000), BINDING_KV_CAPACITY);
+    assert_binding(&slow_links, load_of(64, 2000, 100), BINDING_COMMUNICATION);
+}
+
+static void a_request_that_does_not_fit_earns_nothing(void **state) {
+    (void)state;
+    struct throughput_rig rig = rig_of(llama_8b(), 1, 100);
+    make(&rig);
+    const struct throughput_load load = load_of(4, 1000, 1000);
+    const struct throughput_state made = throughput_of(&rig.machine, &load);
+    assert_true(made.tok_per_s == 0 && isinf(made.usd_per_mtok));
+    step_model_free(rig.model);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_prompt_alone_takes_the_engines_step),
+        cmocka_unit_test(a_pure_step_is_the_engines),
+        cmocka_unit_test(experts_are_touched_as_in_the_engine),
+        cmocka_unit_test(power_is_the_engines_energy_over_its_time),
+        cmocka_unit_test(power_stops_at_tdp),
+        cmocka_unit_test(prices_follow_from_rate_and_power),
+        cmocka_unit_test(the_rate_is_the_engines_capacity),
+        cmocka_unit_test(each_resource_can_bind),
+        cmocka_unit_test(a_request_that_does_not_fit_earns_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,83 @@
+/* throughput_fixture.h - machines for tests of the throughput kernel: real shapes on real GPUs, typed in by hand. */
+#ifndef TOKENMILL_TESTS_UNIT_THROUGHPUT_FIXTURE_H
+#define TOKENMILL_TESTS_UNIT_THROUGHPUT_FIXTURE_H
+
+#include "models/gpu.h"
+#include "models/llm.h"
+#include "models/roofline.h"
+#include "models/throughput.h"
+#include "models/work.h"
+
+/* A step model and the machine that is made of it; `model` is the caller's. */
+struct throughput_rig {
+    struct llm llm;
+    struct gpu gpu;
+    struct roofline_step step;
+    struct step_model *model;
+    struct throughput_parts parts;
+    struct throughput_machine machine;
+};
+
+static struct llm llama_8b(void) {
+    struct llm llm = llm_unknown();
+    llm.name = "Llama-3.1-8B";
+    llm.layers = 32;
+    llm.hidden = 4096;
+    llm.heads = 32;
+    llm.kv_heads = 8;
+    llm.head_dim = 128;
+    llm.ffn_dim = 14336;
+    llm.vocab = 128256;
+    return llm;
+}
+
+static struct llm mixtral_8x7b(void) {
+    struct llm llm = llama_8b();
+    llm.name = "Mixtral-8x7B";
+    llm.ffn_dim = 0;
+    llm.moe_ffn_dim = 14336;
+    llm.experts = 8;
+    llm.experts_per_tok = 2;
+    llm.vocab = 32000;
+    return llm;
+}
+
+static struct gpu h100(void) {
+    struct gpu gpu = gpu_unknown();
+    gpu.name = "H100-SXM";
+    gpu.arch = "Hopper";
+    gpu.mem_gb = 80;
+    gpu.mem_bw_gb_per_s = 3350;
+    gpu.bf16_dense_tflops = 989;
+    gpu.tdp_w = 700;
+    gpu.idle_w = 62;
+    gpu.nvlink_gb_per_s = 450;
+    return gpu;
+}
+
+/* Fills `rig`, whose llm and gpu are set. */
+static void rig_make(struct throughput_rig *rig, int64_t tensor_parallel, int64_t num_gpu_blocks) {
+    const struct position nowhere = {0};
+    struct diags *diags = diags_new();
+    struct work_model work;
+    rig->step = roofline_step_default(&rig->llm, &rig->gpu, PRECISION_BF16, PRECISION_BF16, tensor_parallel, 8);
+    assert_true(work_model_make(&rig->step, &work, diags, nowhere));
+    rig->model = step_model_new_roofline(&rig->step, &work, diags, nowhere);
+    assert_non_null(rig->model);
+    rig->parts = (struct throughput_parts){
+        .step_model = rig->model,
+        .roofline = &rig->step,
+        .num_gpu_blocks = num_gpu_blocks,
+        .block_size = 16,
+        .max_num_batched_tokens = 8192,
+        .idle_w = 250 * (double)tensor_parallel,
+        .psu_efficiency = 0.94,
+        .pue = 1.2,
+        .usd_per_hour = 2.5 * (double)tensor_parallel,
+        .usd_per_kwh_at_wall = 0.1,
+    };
+    rig->machine = throughput_machine_of(&rig->parts);
+    diags_free(diags);
+}
+
+#endif
