@@ -32,10 +32,8 @@ static enum arrival_status script_next(struct arrival_source *base, int64_t end_
         int64_t key = (int64_t)nearbyint(row->at * (double)TICK_KEYS);
         base->counts.read++;
         if (key < end_key) {
-            *out = (struct arrival){.key = key,
-                                    .draw = source->next - 1,
-                                    .input_tokens = row->input,
-                                    .output_tokens = row->output};
+            *out = (struct arrival){
+                .key = key, .draw = source->next - 1, .input_tokens = row->input, .output_tokens = row->output};
             return ARRIVAL_READY;
         }
         base->counts.dropped[DROP_AFTER_END]++;
@@ -86,8 +84,7 @@ void play_init(struct play *play, double c0, double c1, double c2, double c3) {
         .pool_count = 1,
         .workloads = play->workloads,
     };
-    struct linear_step step = {
-        .c0_s = c0 * TICK_S, .c1_s = c1 * TICK_S, .c2_s = c2 * TICK_S, .c3_s = c3 * TICK_S};
+    struct linear_step step = {.c0_s = c0 * TICK_S, .c1_s = c1 * TICK_S, .c2_s = c2 * TICK_S, .c3_s = c3 * TICK_S};
     play_cost(play, &step, NULL);
     play_rows(play, 0, NULL, 0);
 }

@@ -56,7 +56,7 @@ struct play {
     struct sim_outcome outcome;     // owned
     struct request_record *records; // owned; in order of end
     size_t record_count;
-    char *steps, *ends; // owned
+    char *steps, *ends;  // owned
     struct diags *diags; // owned
 };
 
@@ -87,6 +87,6 @@ void play_release(struct play *play);
 const struct request_record *play_record(const struct play *play, int64_t request_id);
 
 /* Fails the test unless `value` is that many ticks. */
-#define assert_ticks(value, ticks) assert_true((value) == (i128)(double)((ticks) * 2) * (TICK / 2))
+#define assert_ticks(value, ticks) assert_true((value) == (i128)(double)((ticks)*2) * (TICK / 2))
 
 #endif

@@ -126,8 +126,7 @@ static void requests_are_conserved(const struct scenario *scenario) {
     for (size_t i = 0; i < outcome->workload_count; i++) {
         const struct workload_outcome *out = &outcome->workloads[i];
         const struct request_counts *counts = &out->requests;
-        assert_int_equal(counts->emitted,
-                         counts->completed + counts->waiting + counts->running + rejections(counts));
+        assert_int_equal(counts->emitted, counts->completed + counts->waiting + counts->running + rejections(counts));
         assert_int_equal(out->arrivals.read, counts->emitted + out->arrivals.dropped[DROP_AFTER_END]);
         assert_memory_equal(&out->requests, &out->measured, sizeof out->requests);
         assert_int_equal(out->latency[LATENCY_E2E].known.count, counts->completed);

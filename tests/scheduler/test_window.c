@@ -63,8 +63,8 @@ static void tokens_happen_and_requests_arrive(void **state) {
     play.config.warmup_key = 25 * TICK_KEYS;
     play_run(&play);
     const struct workload_outcome *out = &play.outcome.workloads[0];
-    assert_int_equal(out->tokens->input, 12);  /* B's, at 51 */
-    assert_int_equal(out->tokens->output, 4);  /* A2, A3, B1, B2 */
+    assert_int_equal(out->tokens->input, 12); /* B's, at 51 */
+    assert_int_equal(out->tokens->output, 4); /* A2, A3, B1, B2 */
     assert_int_equal(out->tokens->prefilled, 9);
     assert_int_equal(out->measured.emitted, 0);
     assert_int_equal(out->requests.completed, 2);

@@ -17,9 +17,9 @@ enum { SERVERS_MAX = 16 };
 
 struct watch {
     const struct queue_spec *spec;
-    i128 token;              /* units */
-    int64_t batch_size;      /* requests */
-    i128 wait[BATCHES + 1];  /* sums; the first batch warms up */
+    i128 token;             /* units */
+    int64_t batch_size;     /* requests */
+    i128 wait[BATCHES + 1]; /* sums; the first batch warms up */
     i128 sojourn[BATCHES + 1];
     i128 free_at[SERVERS_MAX];
     i128 sojourns, served_tokens;
@@ -106,6 +106,7 @@ static void run_engine(const struct queue_spec *spec, struct watch *watch, struc
         .pool_count = 1,
     };
     struct sim_config config = {
+        .engine = spec->stepwise ? ENGINE_STEPWISE : ENGINE_LEAP,
         .seed = spec->seed,
         .max_requests = watch->batch_size * (BATCHES + 1),
         .end_key = KEY_NEVER,

@@ -9,6 +9,7 @@
 #ifndef TOKENMILL_TESTS_THEORY_QUEUEING_H
 #define TOKENMILL_TESTS_THEORY_QUEUEING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "sim/arrivals.h"
@@ -25,6 +26,7 @@ struct queue_spec {
     int64_t servers;
     int64_t requests;
     uint64_t seed;
+    bool stepwise; /* the engine that defines; else the one that users run */
 };
 
 struct interval {

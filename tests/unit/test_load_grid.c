@@ -92,7 +92,7 @@ static void saturated_is_a_backlog_that_grows(void **state) {
     (void)state;
     assert_true(saturated(100, 100, 200));
     assert_true(saturated(99, 100, 200));
-    assert_false(saturated(98, 100, 200));  /* not always a backlog */
+    assert_false(saturated(98, 100, 200)); /* not always a backlog */
     assert_true(saturated(100, 100, 111));
     assert_false(saturated(100, 100, 110)); /* 10 % is not more than 10 % */
     assert_false(saturated(100, 200, 100));
