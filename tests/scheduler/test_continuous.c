@@ -476,6 +476,24 @@ static void great_costs_stay_exact(void **state) {
     play_release(&play);
 }
 
+/* 20 gaps of 129 ticks, a good second each: more than an int64 of units in all. Then one of 10 s. */
+static void tpot_of_a_long_answer_is_exact(void **state) {
+    (void)state;
+    struct play play;
+    play_init(&play, 128, 0, 1, 0);
+    PLAY_ROWS(&play, 0, {0, 4, 21});
+    play_run(&play);
+    assert_ticks(play_record(&play, 0)->tpot, 129);
+    assert_ticks(play_record(&play, 0)->e2e, 128 + 20 * 129);
+    play_release(&play);
+
+    play_init(&play, 640, 0, 640, 0);
+    PLAY_ROWS(&play, 0, {0, 4, 2});
+    play_run(&play);
+    assert_ticks(play_record(&play, 0)->tpot, 1280);
+    play_release(&play);
+}
+
 /* `deliver: batch` is a rule of `static`; elsewhere a request ends with its last token. */
 static void delivery_by_batch_means_nothing_without_batches(void **state) {
     (void)state;
@@ -512,6 +530,7 @@ int main(void) {
         cmocka_unit_test(a_quantum_floors_each_step),
         cmocka_unit_test(a_step_without_cost_takes_one_unit),
         cmocka_unit_test(great_costs_stay_exact),
+        cmocka_unit_test(tpot_of_a_long_answer_is_exact),
         cmocka_unit_test(delivery_by_batch_means_nothing_without_batches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

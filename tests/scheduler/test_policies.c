@@ -208,8 +208,22 @@ static void a_static_batch_takes_what_fits_at_its_end(void **state) {
     play_release(&play);
 }
 
-/* A, B on replica 0 and 1 at 0 in a central queue, two slots, patience of 1000 ticks: A waits on nobody's behalf until B makes the
- * batch full. The other replica still sleeps towards 1000 when the last request ends, which is the end of the run. */
+/* Visible 5 after its arrival, a lone request waits for company from 5 to 25. */
+static void patience_counts_from_when_a_request_is_visible(void **state) {
+    (void)state;
+    struct play play;
+    play_init(&play, 10, 1, 2, 0);
+    PLAY_ROWS(&play, 0, {0, 4, 1});
+    play.workloads[0].arrival_delay_base = 5 * TICK;
+    play.pools[0].batching.policy = BATCHING_STATIC;
+    play.pools[0].batching.max_wait = 20 * TICK;
+    play_run(&play);
+    assert_string_equal(play.ends, "0 r0: queue 25, ttft 39, e2e 39\n");
+    play_release(&play);
+}
+
+/* Three at 0 in a central queue, two slots, patience of 1000 ticks: replica 0 takes two, replica 1 sleeps towards 1000 for the third,
+ * which goes with the fourth to replica 0. The run ends with them. */
 static void a_sleeping_replica_does_not_prolong_the_run(void **state) {
     (void)state;
     struct play play;
@@ -485,6 +499,7 @@ int main(void) {
         cmocka_unit_test(a_static_batch_runs_until_its_longest_ends),
         cmocka_unit_test(a_batch_may_be_delivered_whole),
         cmocka_unit_test(a_static_batch_takes_what_fits_at_its_end),
+        cmocka_unit_test(patience_counts_from_when_a_request_is_visible),
         cmocka_unit_test(a_sleeping_replica_does_not_prolong_the_run),
         cmocka_unit_test(request_level_serves_one_at_a_time),
         cmocka_unit_test(replicas_pull_from_a_central_queue),
