@@ -5,11 +5,20 @@
 
 #include "base/text.h"
 
+/* 10^digits: from here on a number is written whole, never with an exponent. */
+static double whole_from(int digits) {
+    double limit = 1;
+    for (int i = 0; i < digits; i++) {
+        limit *= 10;
+    }
+    return limit;
+}
+
 struct cell cell_number(double value, int digits) {
     struct cell cell;
     if (isnan(value)) {
         snprintf(cell.text, sizeof cell.text, "-");
-    } else if (fabs(value) >= 1e4 && fabs(value) < 1e15) {
+    } else if (fabs(value) >= whole_from(digits) && fabs(value) < 1e15) {
         snprintf(cell.text, sizeof cell.text, "%.0f", value);
     } else {
         text_from_double_digits(value, digits, cell.text, sizeof cell.text);
