@@ -13,7 +13,9 @@ struct step_model *step_model_new_linear(const struct linear_step *linear, const
         {"c3", linear->c3_s, UNIT_PER_S, &model->context},
         {"c4", linear->c4_s, UNIT_PER_S, &model->attention},
         {"quantum", linear->quantum_s, UNIT_PER_S, &model->quantum},
+        {"padding.per_token", linear->pad_token_s, UNIT_PER_S, &model->pad_token},
     };
+    model->pad_multiple = linear->pad_multiple;
     if (!coefficients_round(coefficients, sizeof coefficients / sizeof coefficients[0], diags, at)) {
         step_model_free(model);
         return NULL;

@@ -13,6 +13,8 @@
 #ifndef TOKENMILL_MODELS_ROOFLINE_H
 #define TOKENMILL_MODELS_ROOFLINE_H
 
+#include <stddef.h>
+
 #include "base/diag.h"
 #include "models/gpu.h"
 #include "models/llm.h"
@@ -38,6 +40,8 @@ struct power_shares {
     double active_ratio, compute_ratio, memory_ratio;
 };
 
+enum { CAPTURE_SIZE_MAX = 1 << 16 };
+
 struct roofline_step {
     const struct llm *llm; /* borrowed */
     const struct gpu *gpu; /* borrowed */
@@ -45,6 +49,10 @@ struct roofline_step {
     int64_t tensor_parallel;
     int64_t gpus_per_node; /* for the link of the all-reduces */
     double quantum_s;      /* 0: none */
+    /* Batch sizes of captured CUDA graphs, 1..CAPTURE_SIZE_MAX, ascending: a step of decodes alone computes as if it had the next of them;
+     * beyond the last, and with prefill, steps are not padded. */
+    const int64_t *capture_sizes; /* borrowed */
+    size_t capture_count;
     struct kernel_efficiency efficiency;
     struct engine_overhead overhead;
     struct collective_line all_reduce;

@@ -2,8 +2,10 @@
  *
  *     fixed = step + prefill_step [any prefill] + max(body, body_token n) + max(expert touched(n), expert_token n)
  *           + max(head, head_seq s) + token n + prefill_token p + decode d + seq s + attention x2 / 2
+ *           + pad_token pad
  *     slope = context
- * with p prefill tokens, d decodes, n = p + d, s = sequences. Linear and roofline fill different ones of these. */
+ * with p prefill tokens, d decodes, n = p + d + pad, s = sequences. Linear and roofline fill different ones of these.
+ * pad: what rounds p + d up to `pad_multiple`; d and s are those of the next captured size in a step without prefill. */
 #ifndef TOKENMILL_MODELS_STEP_COEFFICIENTS_H
 #define TOKENMILL_MODELS_STEP_COEFFICIENTS_H
 
@@ -18,6 +20,12 @@ struct touched_table {
     int64_t count;
 };
 
+/* The next captured size, by number of decodes; there are none beyond `max`. */
+struct capture_table {
+    int64_t *values; // owned, 0..max; NULL: none
+    int64_t max;
+};
+
 struct step_model {
     /* Units of time. */
     int64_t step, prefill_step;
@@ -28,8 +36,10 @@ struct step_model {
     int64_t attention; /* per chunk x (context + chunk / 2) */
     int64_t context;
     int64_t quantum; /* 0: none */
+    int64_t pad_multiple, pad_token; /* multiple 0: no padding of tokens */
     struct work_model work;
     struct touched_table touched;
+    struct capture_table captured;
 };
 
 /* A number that must become a coefficient. */

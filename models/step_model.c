@@ -56,6 +56,7 @@ struct step_model *step_model_make(const struct work_model *work) {
 void step_model_free(struct step_model *model) {
     if (model != NULL) {
         free(model->touched.values);
+        free(model->captured.values);
         free(model);
     }
 }
@@ -76,13 +77,30 @@ static inline i128 touched_times(const struct touched_table *table, int64_t toke
     return ((i128)per_expert * touched) >> TOUCHED_SHIFT;
 }
 
+/* A batch as it is computed, padding included. */
+struct computed {
+    int64_t decodes, sequences, tokens;
+    int64_t padding; /* of `tokens`: what a multiple adds */
+};
+
+static inline struct computed computed_of(const struct step_model *model, const struct step_work *work) {
+    int64_t decodes = work->decode_seqs;
+    if (model->captured.values != NULL && work->prefill_seqs == 0 && decodes <= model->captured.max) {
+        decodes = model->captured.values[decodes];
+    }
+    int64_t tokens = work->prefill_tokens + decodes;
+    int64_t over = model->pad_multiple > 1 ? tokens % model->pad_multiple : 0;
+    int64_t padding = over > 0 ? model->pad_multiple - over : 0;
+    return (struct computed){decodes, work->prefill_seqs + decodes, tokens + padding, padding};
+}
+
 static i128 fixed_part(const struct step_model *model, const struct step_work *work) {
-    int64_t tokens = work->prefill_tokens + work->decode_seqs;
-    int64_t sequences = work->prefill_seqs + work->decode_seqs;
-    i128 fixed = model->step;
+    const struct computed batch = computed_of(model, work);
+    int64_t tokens = batch.tokens, sequences = batch.sequences;
+    i128 fixed = model->step + (i128)model->pad_token * batch.padding;
     fixed += greater(model->body, (i128)model->body_token * tokens);
     fixed += greater(model->head, (i128)model->head_seq * sequences);
-    fixed += (i128)model->token * tokens + (i128)model->decode * work->decode_seqs + (i128)model->seq * sequences;
+    fixed += (i128)model->token * tokens + (i128)model->decode * batch.decodes + (i128)model->seq * sequences;
     if (model->expert_token > 0) {
         i128 reading = touched_times(&model->touched, tokens, model->expert);
         fixed += greater(reading, (i128)model->expert_token * tokens);
@@ -133,22 +151,23 @@ i128 step_model_decode_duration(const struct step_model *model, const struct ste
     return alone < duration ? alone : duration;
 }
 
-static i128 work_flop(const struct work_model *model, const struct step_work *work) {
-    int64_t tokens = work->prefill_tokens + work->decode_seqs;
-    int64_t sequences = work->prefill_seqs + work->decode_seqs;
-    i128 flop = (i128)model->flop_per_token * tokens + (i128)model->flop_per_seq * sequences;
+static i128 work_flop(const struct work_model *model, const struct step_work *work, const struct computed *batch) {
+    i128 flop = (i128)model->flop_per_token * batch->tokens + (i128)model->flop_per_seq * batch->sequences;
     return flop + (i128)model->flop_per_context * work->decode_context +
            model->flop_per_attention_x2 * work->prefill_attention_x2;
 }
 
-static i128 work_byte(const struct step_model *model, const struct step_work *work) {
-    int64_t tokens = work->prefill_tokens + work->decode_seqs;
+static i128 work_byte(const struct step_model *model, const struct step_work *work, int64_t tokens) {
     i128 byte = model->work.byte_per_step + touched_times(&model->touched, tokens, model->work.byte_per_expert);
     return byte + (i128)model->work.byte_per_token * tokens + (i128)model->work.byte_per_context * work->decode_context;
 }
 
 struct step_amounts step_model_amounts(const struct step_model *model, const struct step_work *work, i128 duration) {
-    struct step_amounts amounts = {.flop = work_flop(&model->work, work), .byte = work_byte(model, work)};
+    const struct computed batch = computed_of(model, work);
+    struct step_amounts amounts = {
+        .flop = work_flop(&model->work, work, &batch),
+        .byte = work_byte(model, work, batch.tokens),
+    };
     i128 energy = model->work.energy_per_flop * amounts.flop + model->work.energy_per_byte * amounts.byte +
                   model->work.active_mw * duration;
     i128 cap = model->work.cap_mw * duration;

@@ -4,6 +4,7 @@
  * in the total context of its decodes:
  *     duration = fixed(work without context) + slope * decode_context                     [before `quantum`]
  * and so are FLOP, bytes and energy, within a regime (at TDP or below). The leap stands on this.
+ * Padding (of tokens to a multiple, of a batch to a captured size) depends on the batch alone; what is padded counts as computed.
  * A prepared model is immutable and may be shared by threads.
  *
  * Units: time in 2^-20 ps; energy in mW x 2^-20 ps (ENERGY_PER_J), so that power x time is exact; FLOP and bytes as
@@ -48,10 +49,13 @@ struct step_amounts {
 struct step_model; /* prepared: coefficients in integers */
 
 /* `linear`: c0 + c1 prefill tokens + c2 decodes + c3 decode context + c4 sum of chunk (context + chunk / 2), seconds
- * each. `quantum_s` > 0 floors each duration to a multiple of it, at least one. */
+ * each. `quantum_s` > 0 floors each duration to a multiple of it, at least one. `pad_multiple` > 0: the tokens of a step (prefill and
+ * decodes) are padded to a multiple of it; each token of padding takes `pad_token_s`. */
 struct linear_step {
     double c0_s, c1_s, c2_s, c3_s, c4_s;
     double quantum_s;
+    int64_t pad_multiple;
+    double pad_token_s;
 };
 
 struct roofline_step; /* models/roofline.h: LLM, GPU, precision, parallelism, efficiencies, overheads */

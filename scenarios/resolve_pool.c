@@ -151,6 +151,26 @@ static void override_step(struct resolver *resolver, struct pool_parts *parts) {
     override(&overhead, "per_prefill_step", &step->overhead.per_prefill_step_s);
 }
 
+static bool fill_capture_sizes(struct resolver *resolver, struct pool_parts *parts) {
+    const struct node *list = view_node(&parts->step, "capture_sizes");
+    if (list == NULL) {
+        return true;
+    }
+    int64_t *sizes = arena_alloc(resolver->arena, list->count + 1, sizeof *sizes);
+    for (size_t i = 0; i < list->count; i++) {
+        const struct node *item = list->items[i];
+        bool is_whole = item->kind == NODE_SCALAR && text_to_int64(span_of(item->text), &sizes[i]);
+        if (!is_whole || sizes[i] < 1 || sizes[i] > CAPTURE_SIZE_MAX || (i > 0 && sizes[i] <= sizes[i - 1])) {
+            return diag_error(resolver->diags, item->at, "capture-sizes",
+                              "%s: capture sizes are whole numbers from 1 to %d, each above the one before",
+                              view_path(resolver->arena, &parts->step, "capture_sizes"), CAPTURE_SIZE_MAX);
+        }
+    }
+    parts->roofline.capture_sizes = sizes;
+    parts->roofline.capture_count = list->count;
+    return true;
+}
+
 /* GPU and model together: does the GPU have what the model needs, does the model divide? */
 static bool make_shape(struct resolver *resolver, struct pool_parts *parts) {
     if (parts->gpu == NULL || parts->llm == NULL) {
@@ -164,6 +184,9 @@ static bool make_shape(struct resolver *resolver, struct pool_parts *parts) {
     parts->roofline = roofline_step_default(parts->llm, parts->gpu, parts->precision, parts->kv_precision,
                                             parts->tensor_parallel, parts->node.gpus);
     override_step(resolver, parts);
+    if (!fill_capture_sizes(resolver, parts)) {
+        return false;
+    }
     if (!roofline_step_check(&parts->roofline, resolver->diags, view_at(parts->view, "gpu"))) {
         return false;
     }
@@ -171,13 +194,16 @@ static bool make_shape(struct resolver *resolver, struct pool_parts *parts) {
     return true;
 }
 
-static void fill_linear(const struct view *step, struct linear_step *linear) {
+static void fill_linear(struct resolver *resolver, const struct view *step, struct linear_step *linear) {
+    struct view padding = view_block(resolver->arena, step, "padding");
     linear->c0_s = view_number(step, "c0");
     linear->c1_s = view_number(step, "c1");
     linear->c2_s = view_number(step, "c2");
     linear->c3_s = view_number(step, "c3");
     linear->c4_s = view_number(step, "c4");
     linear->quantum_s = view_number(step, "quantum");
+    linear->pad_multiple = view_integer(&padding, "multiple");
+    linear->pad_token_s = view_has(step, "padding") ? view_number(&padding, "per_token") : 0;
 }
 
 static bool make_step_model(struct resolver *resolver, struct pool_parts *parts) {
@@ -192,7 +218,7 @@ static bool make_step_model(struct resolver *resolver, struct pool_parts *parts)
     }
     if (parts->is_linear) {
         struct linear_step linear;
-        fill_linear(&parts->step, &linear);
+        fill_linear(resolver, &parts->step, &linear);
         *parts->step_model = step_model_new_linear(&linear, known_work, resolver->diags, at);
     } else {
         *parts->step_model = step_model_new_roofline(&parts->roofline, known_work, resolver->diags, at);

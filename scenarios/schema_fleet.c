@@ -127,6 +127,23 @@ static const struct field overhead_fields[] = {
 };
 static const struct block overhead_block = {"fleet[].step_time.overhead", FIELDS(overhead_fields), NO_ALIASES};
 
+static const struct field padding_fields[] = {
+    {.key = "multiple",
+     .shapes = SHAPE_INTEGER,
+     .min = 1,
+     .max = 65536,
+     .is_required = true,
+     .help = "The tokens of a step, prefill and decodes, are rounded up to a multiple of it"},
+    {.key = "per_token",
+     .shapes = SHAPE_NUMBER,
+     .unit = "s",
+     .min = 0,
+     .max = 10,
+     .is_required = true,
+     .help = "Seconds per token of padding"},
+};
+static const struct block padding_block = {"fleet[].step_time.padding", FIELDS(padding_fields), NO_ALIASES};
+
 #define COEFFICIENT(name, text)                                                                                        \
     {                                                                                                                  \
         .key = name, .shapes = SHAPE_NUMBER, .unit = "s", .min = 0, .max = 1e6, .fallback = "0",                       \
@@ -152,6 +169,18 @@ static const struct field step_time_fields[] = {
      .max = 10,
      .fallback = "0",
      .help = "Floors each step to a multiple of it; 0: none"},
+    {.key = "padding",
+     .shapes = SHAPE_BLOCK,
+     .block = &padding_block,
+     .when = "model=linear",
+     .help = "Tokens that a step computes for nothing; by default none"},
+    {.key = "capture_sizes",
+     .shapes = SHAPE_NUMBERS,
+     .min = 1,
+     .max = 65536,
+     .when = "model=roofline",
+     .help =
+         "Batch sizes of captured CUDA graphs, ascending: a step of decodes alone computes as if it had the next of them. By default none"},
     {.key = "efficiency",
      .shapes = SHAPE_BLOCK,
      .block = &efficiency_block,
@@ -309,6 +338,7 @@ static const struct field_alias fleet_aliases[] = {
     {"pipeline_parallel_size", "pipeline_parallel", NULL},
     {"kv_cache_dtype", "kv_precision", "auto=|fp8_e4m3=fp8|fp8_e5m2=fp8|bfloat16=bf16|float16=fp16"},
     {"quantization", "precision", "none=|awq=int4|gptq=int4|nvfp4=fp4|modelopt=fp8"},
+    {"cudagraph_capture_sizes", "step_time.capture_sizes", NULL},
     {"num_gpu_blocks_override", "num_gpu_blocks", NULL},
     {"max_num_seqs", "batching.max_num_seqs", NULL},
     {"max_num_batched_tokens", "batching.max_num_batched_tokens", NULL},

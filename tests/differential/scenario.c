@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/random.h"
+#include "models/step_coefficients.h"
 #include "sim/clock.h"
 
 /* ---- dice ---- */
@@ -102,6 +103,40 @@ static void make_step(struct dice *dice, struct linear_step *step) {
     step->c3_s = chance(dice, 0.3) ? 0 : any_cost(dice) / 1000;
     step->c4_s = chance(dice, 0.5) ? 0 : any_cost(dice) / 10000;
     step->quantum_s = chance(dice, 0.2) ? (double)between(dice, 1, 2000) * 1e-6 : 0;
+    if (chance(dice, 0.3)) {
+        step->pad_multiple = between(dice, 1, 16);
+        step->pad_token_s = any_cost(dice) / 20;
+    }
+}
+
+static int64_t any_units(struct dice *dice) {
+    return (int64_t)(any_cost(dice) * UNIT_PER_S);
+}
+
+/* Captured batch sizes: some of 1..24. */
+static void make_captured(struct dice *dice, struct capture_table *table) {
+    table->max = between(dice, 1, 24);
+    table->values = xcalloc((size_t)table->max + 1, sizeof *table->values);
+    table->values[table->max] = table->max;
+    for (int64_t seqs = table->max - 1; seqs > 0; seqs--) {
+        table->values[seqs] = chance(dice, 0.5) ? seqs : table->values[seqs + 1];
+    }
+}
+
+/* What only a roofline has: parts that read or compute, whichever takes longer, experts, captured graphs. */
+static void add_roofline(struct dice *dice, struct step_model *model) {
+    model->body = any_units(dice);
+    model->body_token = any_units(dice) / 10;
+    model->head = any_units(dice);
+    model->head_seq = any_units(dice) / 10;
+    model->expert = any_units(dice) / 10;
+    model->expert_token = any_units(dice) / 10;
+    model->seq = any_units(dice) / 20;
+    model->token = any_units(dice) / 50;
+    model->prefill_step = any_units(dice);
+    if (chance(dice, 0.5)) {
+        make_captured(dice, &model->captured);
+    }
 }
 
 static void make_work(struct dice *dice, struct work_model *work) {
@@ -118,6 +153,11 @@ static void make_work(struct dice *dice, struct work_model *work) {
         .active_mw = between(dice, 0, 100000),
     };
     work->cap_mw = chance(dice, 0.3) ? 0 : between(dice, 1, 400000);
+    if (chance(dice, 0.3)) {
+        work->experts = between(dice, 1, 64);
+        work->experts_per_tok = between(dice, 1, work->experts);
+        work->byte_per_expert = between(dice, 0, 1000000);
+    }
 }
 
 static void make_batching(struct dice *dice, struct batching_config *batching) {
@@ -143,17 +183,22 @@ static void make_pool(struct dice *dice, struct random_scenario *scenario, size_
     struct diags *diags = diags_new();
     make_step(dice, &scenario->steps[i]);
     make_work(dice, &scenario->works[i]);
+    struct step_model *model =
+        step_model_new_linear(&scenario->steps[i], &scenario->works[i], diags, (struct position){0});
+    CHECK(model != NULL);
+    if (chance(dice, 0.25)) {
+        add_roofline(dice, model);
+    }
     *pool = (struct pool_config){
         .name = names[i],
         .replicas = chance(dice, 0.5) ? 1 : between(dice, 1, 4),
         .gpus_per_replica = 1,
         .block_size = between(dice, 1, 16),
         .max_model_len = chance(dice, 0.8) ? 100000 : between(dice, 20, 200),
-        .step_model = step_model_new_linear(&scenario->steps[i], &scenario->works[i], diags, (struct position){0}),
+        .step_model = model,
         .token_delay = chance(dice, 0.2) ? between(dice, 0, 1000000000) : 0,
         .finish_delay = chance(dice, 0.2) ? between(dice, 0, 1000000000000) : 0,
     };
-    CHECK(pool->step_model != NULL);
     make_batching(dice, &pool->batching);
     pool->num_gpu_blocks = chance(dice, 0.3) ? KV_BLOCKS_UNLIMITED : between(dice, 4, 120);
     diags_free(diags);
@@ -295,8 +340,13 @@ static void print_pool(const struct pool_config *pool, const struct linear_step 
            batching->max_num_batched_tokens, batching->chunk, pool->num_gpu_blocks, pool->block_size,
            (int)batching->kv_admission, batching->watermark_blocks, (int)batching->on_preempt, (int)batching->deliver,
            units_to_s(batching->max_wait), pool->max_model_len);
-    printf("  step c0 %g c1 %g c2 %g c3 %g c4 %g quantum %g\n", step->c0_s, step->c1_s, step->c2_s, step->c3_s,
-           step->c4_s, step->quantum_s);
+    printf("  step c0 %g c1 %g c2 %g c3 %g c4 %g quantum %g padding %" PRId64 " x %g\n", step->c0_s, step->c1_s, step->c2_s,
+           step->c3_s, step->c4_s, step->quantum_s, step->pad_multiple, step->pad_token_s);
+    const struct step_model *model = pool->step_model;
+    printf("  body %" PRId64 " + %" PRId64 " head %" PRId64 " + %" PRId64 " expert %" PRId64 " + %" PRId64 " seq %" PRId64
+           " token %" PRId64 " prefill %" PRId64 " captured to %" PRId64 "\n",
+           model->body, model->body_token, model->head, model->head_seq, model->expert, model->expert_token, model->seq,
+           model->token, model->prefill_step, model->captured.max);
 }
 
 void random_scenario_print(const struct random_scenario *scenario) {

@@ -62,7 +62,7 @@ static struct step_model *roofline_model(const struct roofline_step *step) {
 
 static struct step_model *linear_model(double c0, double c1, double c2, double c3, double c4, double quantum) {
     struct diags *diags = diags_new();
-    const struct linear_step linear = {c0, c1, c2, c3, c4, quantum};
+    const struct linear_step linear = {c0, c1, c2, c3, c4, quantum, 0, 0};
     struct step_model *model = step_model_new_linear(&linear, NULL, diags, nowhere);
     assert_non_null(model);
     diags_free(diags);
@@ -239,6 +239,57 @@ static void a_linear_step_is_its_five_terms(void **state) {
     step_model_free(model);
 }
 
+/* 2 + 3 tokens in eights: 1 ms + 2 x 10 us + 3 x 20 us + 3 x 48 us of padding; with 5 + 3 none, with 3 decodes alone 5 x 48 us. */
+static void a_linear_step_pads_its_tokens(void **state) {
+    (void)state;
+    struct diags *diags = diags_new();
+    const struct linear_step linear = {
+        .c0_s = 1e-3, .c1_s = 10e-6, .c2_s = 20e-6, .pad_multiple = 8, .pad_token_s = 48e-6};
+    const struct work_model counts = {.flop_per_token = 100, .flop_per_seq = 7, .byte_per_step = 50, .byte_per_token = 3};
+    struct step_model *model = step_model_new_linear(&linear, &counts, diags, nowhere);
+    struct step_work work = {.prefill_seqs = 1, .prefill_tokens = 2, .decode_seqs = 3};
+    i128 duration = step_model_duration(model, &work);
+    assert_seconds(duration, 1e-3 + 20e-6 + 60e-6 + 144e-6);
+    assert_seconds(step_model_decode_duration(model, &work, duration), 1e-3 + 20e-6 + 60e-6 + 144e-6);
+    struct step_amounts amounts = step_model_amounts(model, &work, duration);
+    assert_true(amounts.flop == 8 * 100 + 4 * 7 && amounts.byte == 50 + 8 * 3);
+    work.prefill_tokens = 5;
+    assert_seconds(step_model_duration(model, &work), 1e-3 + 50e-6 + 60e-6);
+    work = (struct step_work){.decode_seqs = 3};
+    assert_seconds(step_model_duration(model, &work), 1e-3 + 60e-6 + 240e-6);
+    step_model_free(model);
+    diags_free(diags);
+}
+
+/* As the_engine_adds_its_own_time, 0.5 ms a sequence and 0.125 us a token: captured at 2, 4 and 8. Three decodes compute as four, nine as nine,
+ * three beside a prompt as three. */
+static void a_captured_batch_is_the_next_size(void **state) {
+    (void)state;
+    static const int64_t sizes[] = {2, 4, 8};
+    static const int64_t wanted[] = {2, 2, 4, 4, 8, 8, 8, 8, 9};
+    struct llm llm = toy_llm();
+    struct gpu gpu = toy_gpu();
+    struct roofline_step step = toy_step(&llm, &gpu);
+    step.overhead.per_seq_s = 0.5e-3;
+    struct step_model *eager = roofline_model(&step);
+    step.capture_sizes = sizes;
+    step.capture_count = 3;
+    struct step_model *model = roofline_model(&step);
+    for (int64_t seqs = 1; seqs <= 9; seqs++) {
+        const struct step_work work = {.decode_seqs = seqs, .decode_context = 1000};
+        const struct step_work padded = {.decode_seqs = wanted[seqs - 1], .decode_context = 1000};
+        i128 duration = step_model_duration(model, &work);
+        assert_seconds(duration, 1.1875e-3 + (double)wanted[seqs - 1] * (0.125e-6 + 0.5e-3));
+        struct step_amounts amounts = step_model_amounts(model, &work, duration);
+        struct step_amounts same = step_model_amounts(eager, &padded, duration);
+        assert_memory_equal(&amounts, &same, sizeof same);
+    }
+    const struct step_work mixed = {.prefill_seqs = 1, .prefill_tokens = 1, .decode_seqs = 3, .decode_context = 1000};
+    assert_true(step_model_duration(model, &mixed) == step_model_duration(eager, &mixed));
+    step_model_free(model);
+    step_model_free(eager);
+}
+
 static void a_quantum_floors_but_leaves_one(void **state) {
     (void)state;
     struct step_model *model = linear_model(0, 0, 0.7e-6, 0, 0, 1e-6);
@@ -324,6 +375,8 @@ int main(void) {
         cmocka_unit_test(energy_stops_at_tdp),
         cmocka_unit_test(durations_are_affine_in_context),
         cmocka_unit_test(a_linear_step_is_its_five_terms),
+        cmocka_unit_test(a_linear_step_pads_its_tokens),
+        cmocka_unit_test(a_captured_batch_is_the_next_size),
         cmocka_unit_test(a_quantum_floors_but_leaves_one),
         cmocka_unit_test(a_step_lasts_at_least_one_unit),
         cmocka_unit_test(decode_share_is_what_decodes_alone_would_take),
