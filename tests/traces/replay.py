@@ -4,8 +4,9 @@
     replay.py TRACE          a name of TRACES
 
 Reads traces under $TOKENMILL_SHARED (by default ../shared beside the repository), runs $TOKENMILL (by default `tokenmill`, from PATH),
-draining and cut at a duration, and counts the file again with nothing of tokenmill in between. Rows that are dropped, requests
-that are rejected, not finished or completed, and tokens in and out must agree exactly, in the result and in its rows of requests.
+draining and cut at a duration, and counts the file again with nothing of tokenmill in between. Rows that are dropped,
+requests that are rejected, not finished or completed, and tokens in and out must agree exactly, in the result and in its rows
+of requests.
 
 Exit status: 0; 1 something disagrees; 2 misuse; 77 no traces here.
 """
@@ -41,7 +42,8 @@ class Trace:
 TRACES = {
     "azure-code": Trace("azure2023/AzureLLMInferenceTrace_code.csv", "azure-llm-2023", "Llama-3.1-8B", "H100-SXM", 1, 4, 1800),
     "azure-code-normalised": Trace("norm/azure2023_code.csv", "normalised", "Llama-3.1-8B", "H100-SXM", 1, 4, 1800),
-    "azure-conv": Trace("azure2023/AzureLLMInferenceTrace_conv_first40min.csv", "azure-llm-2023", "Llama-3.1-70B", "H100-SXM", 4, 3, 1200),
+    "azure-conv": Trace("azure2023/AzureLLMInferenceTrace_conv_first40min.csv", "azure-llm-2023", "Llama-3.1-70B",
+                        "H100-SXM", 4, 3, 1200),
     "azure-conv-normalised": Trace("norm/azure2023_conv_first40min.csv", "normalised", "Llama-3.1-70B", "H100-SXM", 4, 3, 1200),
     "mooncake": Trace("norm/mooncake_conversation_first44min.csv", "normalised", "Llama-3.1-70B", "H200-SXM", 8, 8, 1300, True),
     "ragpulse": Trace("norm/ragpulse_A.csv", "normalised", "Llama-3.1-8B", "L40S", 1, 1, 300000, True),
@@ -85,7 +87,7 @@ def scenario(trace, path, duration_s):
 
 
 def run(document):
-    """The JSON result, the rows of requests, and the table."""
+    """The JSON result, and the rows of requests."""
     program = os.environ.get("TOKENMILL", "tokenmill")
     with tempfile.TemporaryDirectory() as folder:
         place = pathlib.Path(folder)
@@ -135,7 +137,8 @@ def expect_requests(mismatches, result, requests, emitted):
     for request in requests:
         row = emitted[int(request["request_id"])]
         off_s = abs(decimal.Decimal(request["arrival_s"]) - row.arrival_s)
-        mismatches.equal(f"arrival of request {request['request_id']} on the key grid", off_s <= decimal.Decimal("32e-12"), True)
+        on_grid = off_s <= decimal.Decimal("32e-12")
+        mismatches.equal(f"arrival of request {request['request_id']} on the key grid", on_grid, True)
         mismatches.equal(f"input of request {request['request_id']}", int(request["input_tokens"]), row.input_tokens)
         if request["status"] == "completed":
             mismatches.equal(f"output of request {request['request_id']}", int(request["output_tokens"]), row.output_tokens)
