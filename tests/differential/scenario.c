@@ -94,8 +94,16 @@ static double any_cost(struct dice *dice) {
 
 static void make_step(struct dice *dice, struct linear_step *step) {
     *step = (struct linear_step){.c0_s = any_cost(dice)};
-    if (chance(dice, 0.3)) {
+    double kind = uniform(dice);
+    if (kind < 0.3) {
         step->c0_s = 0.01; /* constant steps: ties on their boundaries can be constructed */
+        return;
+    }
+    if (kind < 0.4) { /* many steps within a key */
+        double part_s = key_to_s(1) / (double)between(dice, 1, 1000);
+        step->c0_s = uniform(dice) * part_s;
+        step->c2_s = chance(dice, 0.5) ? 0 : uniform(dice) * part_s;
+        step->c3_s = chance(dice, 0.5) ? 0 : uniform(dice) * part_s / 100;
         return;
     }
     step->c1_s = any_cost(dice) / 50;
@@ -139,6 +147,15 @@ static void add_roofline(struct dice *dice, struct step_model *model) {
     }
 }
 
+/* Next to nothing, or as much as the power of a step: then the cap may bind in some steps of a stretch. */
+static int64_t any_energy(struct dice *dice) {
+    int64_t most = 1;
+    for (int64_t digits = between(dice, 0, 16); digits > 0; digits--) {
+        most *= 10;
+    }
+    return between(dice, 0, most);
+}
+
 static void make_work(struct dice *dice, struct work_model *work) {
     *work = (struct work_model){
         .flop_per_token = between(dice, 0, 1000000),
@@ -148,8 +165,8 @@ static void make_work(struct dice *dice, struct work_model *work) {
         .byte_per_step = between(dice, 0, 1000000),
         .byte_per_token = between(dice, 0, 1000),
         .byte_per_context = between(dice, 0, 10000),
-        .energy_per_flop = between(dice, 0, 1000000000),
-        .energy_per_byte = between(dice, 0, 1000000000),
+        .energy_per_flop = any_energy(dice),
+        .energy_per_byte = any_energy(dice),
         .active_mw = between(dice, 0, 100000),
     };
     work->cap_mw = chance(dice, 0.3) ? 0 : between(dice, 1, 400000);
@@ -188,6 +205,9 @@ static void make_pool(struct dice *dice, struct random_scenario *scenario, size_
     CHECK(model != NULL);
     if (chance(dice, 0.25)) {
         add_roofline(dice, model);
+    } else if (chance(dice, 0.3)) { /* boundaries drift off the grid, and stay in its keys for a while */
+        model->step += between(dice, 0, 4) << between(dice, 0, KEY_SHIFT - 3);
+        model->step -= model->step > (1 << KEY_SHIFT) ? between(dice, 0, 1) << (KEY_SHIFT - 1) : 0;
     }
     *pool = (struct pool_config){
         .name = names[i],
@@ -201,6 +221,9 @@ static void make_pool(struct dice *dice, struct random_scenario *scenario, size_
     };
     make_batching(dice, &pool->batching);
     pool->num_gpu_blocks = chance(dice, 0.3) ? KV_BLOCKS_UNLIMITED : between(dice, 4, 120);
+    if (pool->num_gpu_blocks != KV_BLOCKS_UNLIMITED && chance(dice, 0.1)) {
+        pool->batching.watermark_blocks = between(dice, 0, pool->num_gpu_blocks); /* many are never admitted */
+    }
     diags_free(diags);
 }
 
@@ -246,7 +269,7 @@ static void make_loop(struct dice *dice, struct scenario_workload *source, struc
         .process = ARRIVAL_CLOSED_LOOP,
         .clients = (uint32_t)between(dice, 1, 20),
         .think_kind = chance(dice, 0.5) ? THINK_CONSTANT : THINK_EXPONENTIAL,
-        .think_s = chance(dice, 0.4) ? 0 : uniform(dice),
+        .think_s = chance(dice, 0.4) ? 0 : chance(dice, 0.3) ? 0.01 : uniform(dice),
         .start = chance(dice, 0.5) ? CLOSED_LOOP_START_NOW : CLOSED_LOOP_START_THINK,
     };
     workload->arrivals = arrival_spec_factory(&source->loop);
