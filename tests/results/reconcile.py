@@ -105,7 +105,7 @@ def percentile(known, ages, percent):
         left -= is_age
         reached += not is_age
         if reached >= math.ceil(Fraction(percent, 100) * left) and reached + left > 0:
-            return min(x, max(known)) if known else None
+            return x if known else None
     return None
 
 
