@@ -86,7 +86,7 @@ class Run:
 
 RUNS = [
     Run("Llama-3.1-8B", "RTXPRO6000", "Llama-3.1-8B", 1, 128, True),
-    Run("Llama-3.1-8B", "RTX4090", "Llama-3.1-8B", 1, 256, True, num_gpu_blocks=2588),
+    Run("Llama-3.1-8B", "RTX4090", "Llama-3.1-8B", 1, 256, True),
     Run("Qwen3-30B-A3B-Instruct-2507", "RTXPRO6000", "Qwen3-30B-A3B", 2, 128, False),
 ]
 
