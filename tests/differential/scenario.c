@@ -63,8 +63,7 @@ static void list_free(struct arrival_source *source) {
     free(source);
 }
 
-static struct arrival_source *list_open(const void *context, uint64_t seed, uint32_t replication,
-                                        struct diags *diags) {
+static struct arrival_source *list_open(const void *context, uint64_t seed, uint32_t replication, struct diags *diags) {
     static const struct arrival_source_type type = {.name = "list", .next = list_next, .free = list_free};
     (void)seed;
     (void)replication;
@@ -269,7 +268,9 @@ static void make_loop(struct dice *dice, struct scenario_workload *source, struc
         .process = ARRIVAL_CLOSED_LOOP,
         .clients = (uint32_t)between(dice, 1, 20),
         .think_kind = chance(dice, 0.5) ? THINK_CONSTANT : THINK_EXPONENTIAL,
-        .think_s = chance(dice, 0.4) ? 0 : chance(dice, 0.3) ? 0.01 : uniform(dice),
+        .think_s = chance(dice, 0.4)   ? 0
+                   : chance(dice, 0.3) ? 0.01
+                                       : uniform(dice),
         .start = chance(dice, 0.5) ? CLOSED_LOOP_START_NOW : CLOSED_LOOP_START_THINK,
     };
     workload->arrivals = arrival_spec_factory(&source->loop);
@@ -315,11 +316,13 @@ static void make_window(struct dice *dice, struct sim_config *config) {
     config->end_key = KEY_NEVER;
     config->max_requests = endless || chance(dice, 0.3) ? between(dice, 1, 500) : 0;
     if (chance(dice, 0.4)) {
-        config->end_key = chance(dice, 0.5) ? key_of_s((double)between(dice, 1, 1000) * 0.01) : key_of_s(uniform(dice) * 200);
+        config->end_key =
+            chance(dice, 0.5) ? key_of_s((double)between(dice, 1, 1000) * 0.01) : key_of_s(uniform(dice) * 200);
         config->end_key += config->end_key == 0;
     }
     if (chance(dice, 0.4)) {
-        config->warmup_key = chance(dice, 0.5) ? key_of_s((double)between(dice, 1, 300) * 0.01) : key_of_s(uniform(dice) * 3);
+        config->warmup_key =
+            chance(dice, 0.5) ? key_of_s((double)between(dice, 1, 300) * 0.01) : key_of_s(uniform(dice) * 3);
     }
 }
 
@@ -357,17 +360,17 @@ void random_scenario_free(struct random_scenario *scenario) {
 
 static void print_pool(const struct pool_config *pool, const struct linear_step *step) {
     const struct batching_config *batching = &pool->batching;
-    printf("pool %s: %" PRId64 " x %s seqs %" PRId64 " budget %" PRId64 " chunk %" PRId64 " blocks %" PRId64 " of %" PRId64
-           " admission %d watermark %" PRId64 " preempt %d deliver %d wait %g len %" PRId64 "\n",
+    printf("pool %s: %" PRId64 " x %s seqs %" PRId64 " budget %" PRId64 " chunk %" PRId64 " blocks %" PRId64
+           " of %" PRId64 " admission %d watermark %" PRId64 " preempt %d deliver %d wait %g len %" PRId64 "\n",
            pool->name, pool->replicas, batching_policy_name(batching->policy), batching->max_num_seqs,
            batching->max_num_batched_tokens, batching->chunk, pool->num_gpu_blocks, pool->block_size,
            (int)batching->kv_admission, batching->watermark_blocks, (int)batching->on_preempt, (int)batching->deliver,
            units_to_s(batching->max_wait), pool->max_model_len);
-    printf("  step c0 %g c1 %g c2 %g c3 %g c4 %g quantum %g padding %" PRId64 " x %g\n", step->c0_s, step->c1_s, step->c2_s,
-           step->c3_s, step->c4_s, step->quantum_s, step->pad_multiple, step->pad_token_s);
+    printf("  step c0 %g c1 %g c2 %g c3 %g c4 %g quantum %g padding %" PRId64 " x %g\n", step->c0_s, step->c1_s,
+           step->c2_s, step->c3_s, step->c4_s, step->quantum_s, step->pad_multiple, step->pad_token_s);
     const struct step_model *model = pool->step_model;
-    printf("  body %" PRId64 " + %" PRId64 " head %" PRId64 " + %" PRId64 " expert %" PRId64 " + %" PRId64 " seq %" PRId64
-           " token %" PRId64 " prefill %" PRId64 " captured to %" PRId64 "\n",
+    printf("  body %" PRId64 " + %" PRId64 " head %" PRId64 " + %" PRId64 " expert %" PRId64 " + %" PRId64
+           " seq %" PRId64 " token %" PRId64 " prefill %" PRId64 " captured to %" PRId64 "\n",
            model->body, model->body_token, model->head, model->head_seq, model->expert, model->expert_token, model->seq,
            model->token, model->prefill_step, model->captured.max);
 }

@@ -245,7 +245,8 @@ static void a_linear_step_pads_its_tokens(void **state) {
     struct diags *diags = diags_new();
     const struct linear_step linear = {
         .c0_s = 1e-3, .c1_s = 10e-6, .c2_s = 20e-6, .pad_multiple = 8, .pad_token_s = 48e-6};
-    const struct work_model counts = {.flop_per_token = 100, .flop_per_seq = 7, .byte_per_step = 50, .byte_per_token = 3};
+    const struct work_model counts = {
+        .flop_per_token = 100, .flop_per_seq = 7, .byte_per_step = 50, .byte_per_token = 3};
     struct step_model *model = step_model_new_linear(&linear, &counts, diags, nowhere);
     struct step_work work = {.prefill_seqs = 1, .prefill_tokens = 2, .decode_seqs = 3};
     i128 duration = step_model_duration(model, &work);
