@@ -291,6 +291,20 @@
               BY_AVERAGE)
 
 #define JSON_ONLY(NAME, UNITS, LONG_NAME, JSON, TYPE, FIELD)                                                           \
+#define BY_FORMULA "steady state of the same demand: mean power, no peaks"
+
+#define ANALYTIC_ROWS(P, SCOPE, STRUCT)                                                                                \
+    REAL(P "tpot_mean_s_analytic", "s", "time per output token that the steady state's formulas give",                 \
+         "analytic.tpot_mean_s", SCOPE, STRUCT, analytic.tpot_mean_s),                                                 \
+        REAL(P "ttft_mean_s_analytic", "s", "time to first token that they give, without a wait",                      \
+             "analytic.ttft_mean_s", SCOPE, STRUCT, analytic.ttft_mean_s),                                             \
+        REAL(P "load_ratio_analytic", "1", "token rate asked for / capacity that they give; may exceed 1",             \
+             "analytic.load_ratio", SCOPE, STRUCT, analytic.load_ratio),                                               \
+        REAL(P "power_mean_w_analytic", "W", "IT power at the wall that they give", "analytic.power_mean_w", SCOPE,    \
+             STRUCT, analytic.power_mean_w),                                                                           \
+        MONEY(P "usd_per_mtok_total_analytic", "USD/Mtok", "cost / (input + output tokens) that they give",            \
+              "analytic.usd_per_mtok_total", SCOPE, STRUCT, analytic.usd_per_mtok_total, BY_FORMULA)
+
     {                                                                                                                  \
         .name = (NAME), .units = (UNITS), .long_name = (LONG_NAME), .json = (JSON), .scope = METRIC_RUN,               \
         .type = (TYPE), .offset = offsetof(struct result, FIELD), .flags = METRIC_JSON_ONLY                            \
@@ -321,6 +335,7 @@ const struct metric metrics[] = {
     REQUEST_COST_ROW("", METRIC_RUN, result, BY_TOTAL),
     LEDGER_ROWS("", METRIC_RUN, result, BY_TOTAL),
     {.name = "assumptions",
+    ANALYTIC_ROWS("", METRIC_RUN, result),
      .units = "",
      .long_name = "what the scenario did not say and the result stands on, one a line",
      .json = "assumptions",
@@ -364,6 +379,7 @@ const struct metric metrics[] = {
     COST_ROWS("pool_", METRIC_POOL, pool_result, "own ledger; staff and one-off costs by paid GPUs"),
     LEDGER_ROWS("pool_", METRIC_POOL, pool_result, "own ledger; staff and one-off costs by paid GPUs"),
 
+    ANALYTIC_ROWS("pool_", METRIC_POOL, pool_result),
     REAL("api_usd", "USD", "what the API charges for the tokens of the window", "usd", METRIC_API, api_result, usd),
     REAL("api_usd_per_mtok_total", "USD/Mtok", "the same / (input + output tokens)", "usd_per_mtok_total", METRIC_API,
          api_result, usd_per_mtok_total),

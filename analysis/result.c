@@ -335,6 +335,15 @@ static void assumptions_fill(struct result *result, const struct resolved_point 
 }
 
 static struct result *result_alloc(const struct resolved_point *point) {
+static void analytic_fill(struct result *result, const struct analytic_state *states) {
+    const double none = RESULT_NONE;
+    const struct analytic_state unknown = {none, none, none, none, none};
+    for (size_t p = 0; p < result->pool_count; p++) {
+        result->pools[p].analytic = states != NULL ? states[p] : unknown;
+    }
+    result->analytic = states != NULL ? states[result->pool_count] : unknown;
+}
+
     struct arena *arena = arena_new();
     struct result *result = arena_alloc(arena, 1, sizeof *result);
     result->arena = arena;
@@ -379,6 +388,7 @@ struct result *result_new(const struct resolved_point *point, const struct sim_o
     result_money_fill(result, &source);
     result_verdict_fill(result, &source);
     return result;
+    analytic_fill(result, info->analytic);
 }
 
 void result_free(struct result *result) {

@@ -143,3 +143,5 @@ struct arrival_factory arrival_spec_factory(const struct arrival_spec *spec) {
         .mean_rate_per_s = closed ? (double)spec->clients : spec->rate_per_s,
     };
 }
+        .clients = closed ? (double)spec->clients : 0,
+        .think_s = closed ? spec->think_s : 0,
