@@ -290,7 +290,6 @@
         MONEY(P "idle_share", "1", "idle cost / total cost", "cost.idle_share", SCOPE, STRUCT, cost.idle_share,        \
               BY_AVERAGE)
 
-#define JSON_ONLY(NAME, UNITS, LONG_NAME, JSON, TYPE, FIELD)                                                           \
 #define BY_FORMULA "steady state of the same demand: mean power, no peaks"
 
 #define ANALYTIC_ROWS(P, SCOPE, STRUCT)                                                                                \
@@ -305,6 +304,7 @@
         MONEY(P "usd_per_mtok_total_analytic", "USD/Mtok", "cost / (input + output tokens) that they give",            \
               "analytic.usd_per_mtok_total", SCOPE, STRUCT, analytic.usd_per_mtok_total, BY_FORMULA)
 
+#define JSON_ONLY(NAME, UNITS, LONG_NAME, JSON, TYPE, FIELD)                                                           \
     {                                                                                                                  \
         .name = (NAME), .units = (UNITS), .long_name = (LONG_NAME), .json = (JSON), .scope = METRIC_RUN,               \
         .type = (TYPE), .offset = offsetof(struct result, FIELD), .flags = METRIC_JSON_ONLY                            \
@@ -334,8 +334,8 @@ const struct metric metrics[] = {
     COST_ROWS("", METRIC_RUN, result, BY_TOTAL),
     REQUEST_COST_ROW("", METRIC_RUN, result, BY_TOTAL),
     LEDGER_ROWS("", METRIC_RUN, result, BY_TOTAL),
-    {.name = "assumptions",
     ANALYTIC_ROWS("", METRIC_RUN, result),
+    {.name = "assumptions",
      .units = "",
      .long_name = "what the scenario did not say and the result stands on, one a line",
      .json = "assumptions",
@@ -378,8 +378,8 @@ const struct metric metrics[] = {
     BILL_ROWS("pool_", METRIC_POOL, pool_result),
     COST_ROWS("pool_", METRIC_POOL, pool_result, "own ledger; staff and one-off costs by paid GPUs"),
     LEDGER_ROWS("pool_", METRIC_POOL, pool_result, "own ledger; staff and one-off costs by paid GPUs"),
-
     ANALYTIC_ROWS("pool_", METRIC_POOL, pool_result),
+
     REAL("api_usd", "USD", "what the API charges for the tokens of the window", "usd", METRIC_API, api_result, usd),
     REAL("api_usd_per_mtok_total", "USD/Mtok", "the same / (input + output tokens)", "usd_per_mtok_total", METRIC_API,
          api_result, usd_per_mtok_total),

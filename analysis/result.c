@@ -334,7 +334,6 @@ static void assumptions_fill(struct result *result, const struct resolved_point 
     result->assumptions_text = all;
 }
 
-static struct result *result_alloc(const struct resolved_point *point) {
 static void analytic_fill(struct result *result, const struct analytic_state *states) {
     const double none = RESULT_NONE;
     const struct analytic_state unknown = {none, none, none, none, none};
@@ -344,6 +343,7 @@ static void analytic_fill(struct result *result, const struct analytic_state *st
     result->analytic = states != NULL ? states[result->pool_count] : unknown;
 }
 
+static struct result *result_alloc(const struct resolved_point *point) {
     struct arena *arena = arena_new();
     struct result *result = arena_alloc(arena, 1, sizeof *result);
     result->arena = arena;
@@ -387,8 +387,8 @@ struct result *result_new(const struct resolved_point *point, const struct sim_o
     result_physics_fill(result, &source);
     result_money_fill(result, &source);
     result_verdict_fill(result, &source);
-    return result;
     analytic_fill(result, info->analytic);
+    return result;
 }
 
 void result_free(struct result *result) {

@@ -141,7 +141,7 @@ struct arrival_factory arrival_spec_factory(const struct arrival_spec *spec) {
         .open = spec_open,
         .context = spec,
         .mean_rate_per_s = closed ? (double)spec->clients : spec->rate_per_s,
-    };
-}
         .clients = closed ? (double)spec->clients : 0,
         .think_s = closed ? spec->think_s : 0,
+    };
+}
