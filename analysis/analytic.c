@@ -5,7 +5,7 @@
 #include "base/check.h"
 #include "sim/clock.h"
 
-enum { SAMPLES = 4096 };
+enum { LENGTHS_SAMPLES = 4096 };
 
 #define S_PER_HOUR 3600.0
 
@@ -136,9 +136,9 @@ static bool samples_next(struct samples *samples, uint64_t ordinal, int64_t *inp
     return true;
 }
 
-/* The first samples of a workload; `*count` of them. */
+/* The first samples of a workload; `*count` of them, at most what it was. */
 static bool sample(const struct resolved_point *point, const struct workload_config *workload, size_t pool,
-                   struct sums *sums, double *count, struct diags *diags) {
+                   struct sums *sums, size_t *count, struct diags *diags) {
     const size_t errors_before = diags_error_count(diags);
     const struct arrival_factory *factory = &workload->arrivals;
     struct samples samples = {
@@ -153,10 +153,11 @@ static bool sample(const struct resolved_point *point, const struct workload_con
         }
     }
     int64_t input, output;
-    for (uint64_t i = 0; i < SAMPLES && samples_next(&samples, i, &input, &output, diags); i++) {
+    size_t done = 0;
+    for (; done < *count && samples_next(&samples, done, &input, &output, diags); done++) {
         sums_add(sums, &point->sim.pools[pool], input, output);
-        *count += 1;
     }
+    *count = done;
     if (samples.trace != NULL) {
         samples.trace->type->free(samples.trace);
     }
@@ -175,13 +176,21 @@ static double delay_s(const struct workload_config *workload, double input_tok) 
     return units_to_s(workload->arrival_delay_base) + units_to_s(workload->arrival_delay_per_input_token) * input_tok;
 }
 
+/* A mix that is being added up. */
+struct mixing {
+    struct analytic_mix mix;
+    struct sums sums;
+    size_t samples; /* of a workload, at most */
+};
+
 /* Adds a second of the workload, its requests such that its tokens per second are right. */
-static bool workload_add(const struct resolved_point *point, size_t w, size_t pool, struct analytic_mix *mix,
-                         struct sums *sums, struct diags *diags) {
+static bool workload_add(struct mixing *mixing, const struct resolved_point *point, size_t w, size_t pool,
+                         struct diags *diags) {
     const struct workload_config *workload = &point->sim.workloads[w];
     const double share = share_of(point, workload, pool);
+    struct analytic_mix *mix = &mixing->mix;
     struct sums own = {0};
-    double count = 0;
+    size_t count = mixing->samples;
     if (!(share > 0) || !(workload->arrivals.mean_rate_per_s > 0)) {
         return true;
     }
@@ -189,9 +198,10 @@ static bool workload_add(const struct resolved_point *point, size_t w, size_t po
         return false;
     }
     if (own.weight > 0) {
-        const double rate = share * workload->arrivals.mean_rate_per_s * token_correction(workload, own.drawn / count);
-        sums_merge(sums, &own, rate / count);
-        mix->delay_s += rate / count * own.weight * delay_s(workload, own.input / own.weight);
+        const double correction = token_correction(workload, own.drawn / (double)count);
+        const double each_per_s = share * workload->arrivals.mean_rate_per_s * correction / (double)count;
+        sums_merge(&mixing->sums, &own, each_per_s);
+        mix->delay_s += each_per_s * own.weight * delay_s(workload, own.input / own.weight);
         mix->workloads++;
         mix->clients += share * workload->arrivals.clients;
         mix->think_s += workload->arrivals.think_s;
@@ -209,27 +219,28 @@ static struct throughput_lengths lengths_of(const struct sums *sums) {
     };
 }
 
-bool analytic_mix_make(const struct resolved_point *point, size_t pool, struct analytic_mix *mix, struct diags *diags) {
-    struct analytic_mix made = {0};
-    struct sums sums = {0};
+bool analytic_mix_make(const struct resolved_point *point, size_t pool, size_t samples, struct analytic_mix *mix,
+                       struct diags *diags) {
+    struct mixing mixing = {.samples = samples};
     for (size_t w = 0; w < point->sim.workload_count; w++) {
-        if (!workload_add(point, w, pool, &made, &sums, diags)) {
+        if (!workload_add(&mixing, point, w, pool, diags)) {
             return false;
         }
     }
-    if (sums.weight > 0) {
-        made.lengths = lengths_of(&sums);
-        made.requests_per_s = made.clients > 0 ? 0 : sums.weight;
-        made.delay_s /= sums.weight;
+    const struct sums *sums = &mixing.sums;
+    *mix = mixing.mix;
+    if (sums->weight > 0) {
+        mix->lengths = lengths_of(sums);
+        mix->requests_per_s = mix->clients > 0 ? 0 : sums->weight;
+        mix->delay_s /= sums->weight;
     }
-    *mix = made;
     return true;
 }
 
 bool analytic_lengths(const struct resolved_point *point, size_t pool, struct throughput_lengths *lengths,
                       struct diags *diags) {
     struct analytic_mix mix;
-    if (!analytic_mix_make(point, pool, &mix, diags)) {
+    if (!analytic_mix_make(point, pool, LENGTHS_SAMPLES, &mix, diags)) {
         return false;
     }
     if (mix.workloads == 0) {

@@ -32,11 +32,12 @@ struct analytic_mix {
 };
 
 /* Workloads by their mean rates (open loops: rate; traces: rows over span; closed loops: clients), those of several pools by
- * replicas. Lengths as a capacity run draws them (a trace: its first rows), cut at max_model_len, without those that would be too
- * long. False with diagnostics if a trace cannot be read. */
-bool analytic_mix_make(const struct resolved_point *point, size_t pool, struct analytic_mix *mix, struct diags *diags);
+ * replicas. Lengths are the first `samples` >= 1 that a capacity run draws of each workload (a trace: its first rows), cut at
+ * max_model_len, without those that would be too long. False with diagnostics if a trace cannot be read. */
+bool analytic_mix_make(const struct resolved_point *point, size_t pool, size_t samples, struct analytic_mix *mix,
+                       struct diags *diags);
 
-/* The same mean request. False with diagnostics also (rule "screen-no-requests") if no request reaches the pool. */
+/* Its mean request. False with diagnostics also (rule "screen-no-requests") if no request reaches the pool. */
 bool analytic_lengths(const struct resolved_point *point, size_t pool, struct throughput_lengths *lengths,
                       struct diags *diags);
 

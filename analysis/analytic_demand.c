@@ -16,7 +16,7 @@
 #include "base/fmath.h"
 #include "sim/clock.h"
 
-enum { BISECTIONS = 64 };
+enum { BISECTIONS = 64, SAMPLES = 1024 };
 
 /* A replica with this many more requests than slots is never idle. */
 #define NEVER_IDLE 40.0
@@ -204,7 +204,7 @@ static double gpus_paid_of(const struct resolved_point *point) {
 
 static bool pool_part(const struct resolved_point *point, size_t pool, struct part *part, struct diags *diags) {
     struct analytic_mix mix;
-    if (!analytic_mix_make(point, pool, &mix, diags)) {
+    if (!analytic_mix_make(point, pool, SAMPLES, &mix, diags)) {
         return false;
     }
     if (mix.workloads == 0) {
