@@ -136,7 +136,8 @@
         LATENCY_ROWS(P, "queue", LATENCY_QUEUE, "arrival to first scheduled step", SCOPE, STRUCT)
 
 #define SLO_ROWS(P, SCOPE, STRUCT)                                                                                     \
-    FLAG(P "slo_met", "every threshold of the SLO is met (1 without any)", "slo.met", SCOPE, STRUCT, slo.met),         \
+    FLAG(P "slo_met", "every threshold of the SLO is met (1 without any, 0 where no request is decided)", "slo.met",   \
+         SCOPE, STRUCT, slo.met),                                                                                      \
         COUNT(P "slo_thresholds", "1", "thresholds that the SLO names", "slo.thresholds", SCOPE, STRUCT,               \
               slo.thresholds),                                                                                         \
         COUNT(P "slo_good_requests", "1", "requests of the window that met every threshold", "slo.good_requests",      \

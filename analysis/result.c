@@ -214,7 +214,8 @@ static struct slo_tally slo_tally_of(const struct slo_threshold *threshold, cons
                                      int64_t emitted) {
     const int64_t decided = emitted - count->undecided;
     CHECK(count->met >= 0 && count->undecided >= 0 && count->met <= decided);
-    const bool kept = (i128)count->met * 100 >= (i128)decided * threshold->percent;
+    const bool undecided = decided == 0 && emitted > 0; /* nobody knows: not met */
+    const bool kept = !undecided && (i128)count->met * 100 >= (i128)decided * threshold->percent;
     return (struct slo_tally){.met = count->met, .decided = decided, .kept = (int8_t)kept};
 }
 
