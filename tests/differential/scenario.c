@@ -158,6 +158,11 @@ static void heat_prompts(struct dice *dice, struct step_model *model) {
         .active_mw = 1000,
         .cap_mw = 1000 + power_mw,
     };
+    if (chance(dice, 0.5)) { /* and what every step reads as much as there is time for, or more */
+        double time = (double)model->step + (double)model->body + (double)model->head;
+        model->work.byte_per_step = 1000000000;
+        model->work.energy_per_byte = (int64_t)(2 * uniform(dice) * (double)power_mw * time / 1e9);
+    }
 }
 
 /* Next to nothing, or as much as the power of a step: then the cap may bind in some steps of a stretch. */
