@@ -116,6 +116,10 @@ int64_t step_model_quantum(const struct step_model *model) {
     return model->quantum;
 }
 
+int64_t step_model_slope(const struct step_model *model) {
+    return model->context;
+}
+
 struct step_line step_model_line(const struct step_model *model, const struct step_work *work) {
     return (struct step_line){.fixed = fixed_part(model, work), .slope = model->context};
 }
@@ -173,4 +177,74 @@ struct step_amounts step_model_amounts(const struct step_model *model, const str
     i128 cap = model->work.cap_mw * duration;
     amounts.energy = model->work.cap_mw > 0 && energy > cap ? cap : energy;
     return amounts;
+}
+
+/* ---- sums ---- */
+
+void step_model_sum(const struct step_model *model, const struct step_work *work, int64_t steps, i128 context,
+                    i128 duration, struct step_sums *sums) {
+    const struct computed batch = computed_of(model, work);
+    sums->steps += steps;
+    sums->tokens += batch.tokens * steps;
+    sums->sequences += batch.sequences * steps;
+    sums->context += context;
+    sums->attention_x2 += work->prefill_attention_x2 * steps;
+    sums->duration += duration;
+    if (model->touched.values != NULL) {
+        sums->expert_byte += touched_times(&model->touched, batch.tokens, model->work.byte_per_expert) * steps;
+    }
+}
+
+struct step_amounts step_model_amounts_of_sums(const struct step_model *model, const struct step_sums *sums) {
+    const struct work_model *work = &model->work;
+    struct step_amounts amounts = {
+        .flop = work->flop_per_token * sums->tokens + work->flop_per_seq * sums->sequences +
+                work->flop_per_context * sums->context + work->flop_per_attention_x2 * sums->attention_x2,
+        .byte = (i128)work->byte_per_step * sums->steps + sums->expert_byte + work->byte_per_token * sums->tokens +
+                work->byte_per_context * sums->context,
+    };
+    amounts.energy =
+        work->energy_per_flop * amounts.flop + work->energy_per_byte * amounts.byte + work->active_mw * sums->duration;
+    return amounts;
+}
+
+/* The least share of time's `term` (0..1) that covers what `energy` needs beyond `covered`; above 1 if even all of it is too little. */
+static double share_needed(double energy, double covered, double term) {
+    double lacking = energy - covered;
+    if (lacking <= 0) {
+        return 0;
+    }
+    return term > 0 ? lacking / term : HUGE_VAL;
+}
+
+/* A maximum of two is at least s times one plus (1 - s) times the other: those of body and head, and of the experts, are split between
+ * reading weights and computing tokens. */
+bool step_model_never_capped(const struct step_model *model) {
+    const struct work_model *work = &model->work;
+    const double safety = 1 - 1e-9; /* of the arithmetic here, and of what is rounded down in a step */
+    double power = safety * ((double)work->cap_mw - (double)work->active_mw);
+    if (work->cap_mw == 0) {
+        return true;
+    }
+    if (power <= 0 || model->quantum > 0 || model->step < (INT64_C(1) << 32)) {
+        return false;
+    }
+    double per_flop = (double)work->energy_per_flop, per_byte = (double)work->energy_per_byte;
+    double token_energy = per_flop * (double)work->flop_per_token + per_byte * (double)work->byte_per_token;
+    double step_energy = per_byte * (double)work->byte_per_step;
+    double context_energy = per_flop * (double)work->flop_per_context + per_byte * (double)work->byte_per_context;
+    double attention_energy = 2 * per_flop * (double)work->flop_per_attention_x2;
+    double expert_energy = per_byte * (double)work->byte_per_expert;
+    double expert = model->expert_token > 0 ? (double)model->expert : 0;
+    double body = (double)model->body + (double)model->head;
+    double reading_body = share_needed(step_energy, power * (double)model->step, power * body);
+    double reading_expert = share_needed(expert_energy, 0, power * expert);
+    if (reading_body > 1 || reading_expert > 1) {
+        return false;
+    }
+    double token_time = (double)model->token + (1 - reading_body) * (double)model->body_token +
+                        (1 - reading_expert) * (double)model->expert_token;
+    double seq_time = (double)model->seq + (1 - reading_body) * (double)model->head_seq;
+    return token_energy <= power * token_time && per_flop * (double)work->flop_per_seq <= power * seq_time &&
+           context_energy <= power * (double)model->context && attention_energy <= power * (double)model->attention;
 }

@@ -8,8 +8,11 @@
 
 /* ---- completions ---- */
 
-static bool ends_before(const struct completion *a, const struct completion *b) {
-    return a->step != b->step ? a->step < b->step : a->admission < b->admission;
+static void place(struct completion *items, size_t i, struct completion item) {
+    for (; i > 0 && item.step < items[(i - 1) / 2].step; i = (i - 1) / 2) {
+        items[i] = items[(i - 1) / 2];
+    }
+    items[i] = item;
 }
 
 static void completions_push(struct completions *heap, struct completion item) {
@@ -17,27 +20,20 @@ static void completions_push(struct completions *heap, struct completion item) {
         heap->capacity = 2 * heap->capacity + 16;
         heap->items = xrealloc(heap->items, heap->capacity, sizeof *heap->items);
     }
-    size_t i = heap->count++;
-    while (i > 0 && ends_before(&item, &heap->items[(i - 1) / 2])) {
-        heap->items[i] = heap->items[(i - 1) / 2];
-        i = (i - 1) / 2;
-    }
-    heap->items[i] = item;
+    place(heap->items, heap->count++, item);
 }
 
-static void completions_drop_first(struct completions *heap) {
-    struct completion last = heap->items[--heap->count];
-    size_t i = 0;
-    for (size_t child = 1; child < heap->count; child = 2 * i + 1) {
-        child += child + 1 < heap->count && ends_before(&heap->items[child + 1], &heap->items[child]);
-        if (!ends_before(&heap->items[child], &last)) {
-            break;
-        }
-        heap->items[i] = heap->items[child];
+/* The smaller child moves up all the way, without a look at the last entry, which belongs near the leaves: that goes into the hole. */
+static void completions_drop(struct completions *heap, size_t i) {
+    struct completion *items = heap->items;
+    size_t count = --heap->count;
+    for (size_t child = 2 * i + 1; child < count; child = 2 * i + 1) {
+        child += child + 1 < count && items[child + 1].step < items[child].step;
+        items[i] = items[child];
         i = child;
     }
-    if (heap->count > 0) {
-        heap->items[i] = last;
+    if (i < count) {
+        place(items, i, items[count]);
     }
 }
 
@@ -126,6 +122,11 @@ static size_t residue_of(int64_t base, int64_t block_size) {
     return (size_t)(residue < 0 ? residue + block_size : residue);
 }
 
+static size_t residue_in(const struct leap_replica *replica, int64_t base) {
+    int64_t size = replica->config->block_size;
+    return replica->shared->block_shift >= 0 ? (size_t)(base & (size - 1)) : residue_of(base, size);
+}
+
 static void count_emitter(struct cluster *cluster, struct batch *batch, const struct request *request, int64_t sign) {
     struct decoder_count *counts = &batch->by_workload[request->workload];
     counts->emitting += sign;
@@ -142,11 +143,15 @@ static void add_decoder(struct cluster *cluster, struct leap_replica *replica, u
     request->end_step = batch->steps + request->output - request->emitted;
     batch->decoding++;
     batch->context += request->computed;
-    batch->residues[residue_of(request->base, replica->config->block_size)]++;
+    batch->residues[residue_in(replica, request->base)]++;
+    if (!replica->shared->keeps_blocks) { /* as many as its context needs: they follow from the aggregates now */
+        replica->held_blocks -= request->blocks;
+        request->blocks = 0;
+    }
     replica->regenerating += request->emitted < request->delivered;
     count_emitter(cluster, batch, request, 1);
     list_add(&batch->joined, &batch->joined_count, &batch->joined_capacity, index);
-    completions_push(&batch->ends, (struct completion){request->end_step, request->admission, index});
+    completions_push(&batch->ends, (struct completion){request->end_step, index});
 }
 
 void batch_start_decoding(struct cluster *cluster, struct leap_replica *replica, uint32_t index) {
@@ -187,7 +192,7 @@ void batch_remove(struct cluster *cluster, struct leap_replica *replica, uint32_
     request->decoding = request->joined = false;
     batch->decoding--;
     batch->context -= request->computed;
-    batch->residues[residue_of(request->base, replica->config->block_size)]--;
+    batch->residues[residue_in(replica, request->base)]--;
     replica->regenerating -= request->emitted < request->delivered;
     if (!request->padding) {
         count_emitter(cluster, batch, request, -1);
@@ -200,8 +205,9 @@ void batch_dissolve(struct cluster *cluster, struct leap_replica *replica) {
         struct request *request = &cluster->requests[index];
         if (request->decoding) {
             batch_settle(batch, request);
-            request->blocks = leap_blocks_for(replica->config, request->computed);
-            batch->residues[residue_of(request->base, replica->config->block_size)]--;
+            request->blocks = leap_blocks_for(replica, request->computed);
+            replica->held_blocks += request->blocks;
+            batch->residues[residue_in(replica, request->base)]--;
             count_emitter(cluster, batch, request, -1);
             request->decoding = request->joined = false;
         }
@@ -234,36 +240,39 @@ int64_t batch_blocks_needed(const struct batch *batch, int64_t block_size, int64
     return batch->residues[residue_of(-(batch->steps + ahead), block_size)];
 }
 
-int64_t batch_blocks_over(const struct batch *batch, int64_t block_size, int64_t from, int64_t to) {
-    int64_t rounds = (to - from) / block_size;
-    int64_t blocks = rounds * batch->decoding;
-    for (int64_t ahead = from + rounds * block_size; ahead < to; ahead++) {
-        blocks += batch_blocks_needed(batch, block_size, ahead);
+int64_t batch_blocks(const struct batch *batch, int64_t block_size, int64_t ahead) {
+    int64_t room = 0; /* in their last blocks */
+    int64_t residue = (int64_t)residue_of(-(batch->steps + ahead), block_size);
+    for (int64_t i = 0; i < block_size; i++) {
+        room += i * batch->residues[residue];
+        residue = residue + 1 == block_size ? 0 : residue + 1;
     }
-    return blocks;
+    room = block_size * (batch->decoding - batch->residues[residue]) - room;
+    return (batch->context + batch->decoding * ahead + room) / block_size;
 }
 
-static bool is_stale(const struct cluster *cluster, const struct completion *item) {
-    const struct request *request = &cluster->requests[item->request];
-    return !request->running || !request->decoding || request->admission != item->admission ||
-           request->end_step != item->step || request->padding;
-}
-
-int64_t batch_next_end(struct cluster *cluster, struct batch *batch) {
-    while (batch->ends.count > 0 && is_stale(cluster, &batch->ends.items[0])) {
-        completions_drop_first(&batch->ends);
-    }
+int64_t batch_next_end(const struct batch *batch) {
     return batch->ends.count > 0 ? batch->ends.items[0].step : INT64_MAX;
 }
 
-uint32_t batch_pop_end(struct cluster *cluster, struct batch *batch) {
-    while (batch->ends.count > 0 && batch->ends.items[0].step <= batch->steps) {
-        struct completion first = batch->ends.items[0];
-        completions_drop_first(&batch->ends);
-        if (!is_stale(cluster, &first)) {
-            CHECK(first.step == batch->steps);
-            return first.request;
+uint32_t batch_pop_end(struct batch *batch) {
+    if (batch_next_end(batch) > batch->steps) {
+        return BATCH_NONE;
+    }
+    CHECK(batch_next_end(batch) == batch->steps);
+    uint32_t index = batch->ends.items[0].request;
+    completions_drop(&batch->ends, 0);
+    return index;
+}
+
+void batch_forget_end(const struct cluster *cluster, struct batch *batch, uint32_t index) {
+    int64_t step = cluster->requests[index].end_step;
+    for (size_t i = 0; i < batch->ends.count; i++) {
+        if (batch->ends.items[i].request == index) {
+            CHECK(batch->ends.items[i].step == step);
+            completions_drop(&batch->ends, i);
+            return;
         }
     }
-    return BATCH_NONE;
+    CHECK(!"a decoder that is to end");
 }

@@ -21,11 +21,10 @@ struct request;
 
 struct completion {
     int64_t step;       /* the count of steps at whose end the decoder has emitted its last token */
-    uint64_t admission; /* order among equals; stale if it is not its request's any more */
     uint32_t request;
 };
 
-/* A binary heap by (step, admission). Entries of requests that were preempted are stale and skipped. */
+/* A binary heap by step: every decoder that emits. */
 struct completions {
     struct completion *items; /* owned */
     size_t count, capacity;
@@ -77,16 +76,19 @@ void batch_regroup(struct cluster *cluster, struct leap_replica *replica);
 /* Makes a decoder's own numbers true (computed, emitted, delivered, last_token); it stays one. */
 void batch_settle(const struct batch *batch, struct request *request);
 
-/* Blocks that the decoders need for the step that starts after `ahead` more steps. */
+/* Blocks that the decoders take for the step that starts after `ahead` more steps. */
 int64_t batch_blocks_needed(const struct batch *batch, int64_t block_size, int64_t ahead);
 
-/* Blocks that they need over the steps `from`..`to` - 1 from now. */
-int64_t batch_blocks_over(const struct batch *batch, int64_t block_size, int64_t from, int64_t to);
+/* Blocks that hold the decoders' contexts, `ahead` steps from now: the sum of ceil((context + ahead) / block_size). */
+int64_t batch_blocks(const struct batch *batch, int64_t block_size, int64_t ahead);
 
 /* The step count at which the next decoder ends; INT64_MAX without decoders that emit. */
-int64_t batch_next_end(struct cluster *cluster, struct batch *batch);
+int64_t batch_next_end(const struct batch *batch);
 
 /* Takes the next decoder that ends at `steps`; BATCH_NONE if there is none (left). */
-uint32_t batch_pop_end(struct cluster *cluster, struct batch *batch);
+uint32_t batch_pop_end(struct batch *batch);
+
+/* A decoder that is about to leave does not end any more. */
+void batch_forget_end(const struct cluster *cluster, struct batch *batch, uint32_t request);
 
 #endif

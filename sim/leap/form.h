@@ -16,7 +16,13 @@ extern const struct leap_policy leap_continuous, leap_prefill_first, leap_static
 
 /* Shared by the policies. */
 
-int64_t leap_blocks_for(const struct pool_config *config, int64_t tokens);
+int64_t leap_blocks_for(const struct leap_replica *replica, int64_t tokens);
+
+/* Whether `blocks` are free besides those that hold the decoders' contexts `ahead` steps from now. */
+bool leap_have_blocks(const struct leap_replica *replica, int64_t ahead, int64_t blocks);
+
+/* The number of free blocks, likewise. */
+int64_t leap_free_blocks(const struct leap_replica *replica, int64_t ahead);
 
 /* Takes blocks until the request holds enough for `tokens`; false, and nothing taken, if they are not free. */
 bool leap_hold(struct leap_replica *replica, struct request *request, int64_t tokens);
