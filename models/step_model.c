@@ -208,43 +208,27 @@ struct step_amounts step_model_amounts_of_sums(const struct step_model *model, c
     return amounts;
 }
 
-/* The least share of time's `term` (0..1) that covers what `energy` needs beyond `covered`; above 1 if even all of it is too little. */
-static double share_needed(double energy, double covered, double term) {
-    double lacking = energy - covered;
-    if (lacking <= 0) {
-        return 0;
-    }
-    return term > 0 ? lacking / term : HUGE_VAL;
-}
-
-/* A maximum of two is at least s times one plus (1 - s) times the other: those of body and head, and of the experts, are split between
- * reading weights and computing tokens. */
-bool step_model_never_capped(const struct step_model *model) {
+/* With n decodes, as computed, and all context c: time >= step + s (body + head) + ((1 - s) (body_token + head_seq) + token + seq) n + context c
+ * for any share s in 0..1, since a maximum of two is at least s times one plus 1 - s times the other. Energy has terms of the same kind. */
+bool step_model_decodes_never_capped(const struct step_model *model) {
     const struct work_model *work = &model->work;
-    const double safety = 1 - 1e-9; /* of the arithmetic here, and of what is rounded down in a step */
-    double power = safety * ((double)work->cap_mw - (double)work->active_mw);
+    const double rounding = 1e-9; /* of the arithmetic here */
+    double power = (1 - rounding) * ((double)work->cap_mw - (double)work->active_mw);
     if (work->cap_mw == 0) {
         return true;
     }
-    if (power <= 0 || model->quantum > 0 || model->step < (INT64_C(1) << 32)) {
+    if (power <= 0 || model->quantum > 0 || model->touched.values != NULL) {
         return false;
     }
     double per_flop = (double)work->energy_per_flop, per_byte = (double)work->energy_per_byte;
-    double token_energy = per_flop * (double)work->flop_per_token + per_byte * (double)work->byte_per_token;
     double step_energy = per_byte * (double)work->byte_per_step;
+    double decode_energy = per_flop * ((double)work->flop_per_token + (double)work->flop_per_seq) +
+                           per_byte * (double)work->byte_per_token;
     double context_energy = per_flop * (double)work->flop_per_context + per_byte * (double)work->byte_per_context;
-    double attention_energy = 2 * per_flop * (double)work->flop_per_attention_x2;
-    double expert_energy = per_byte * (double)work->byte_per_expert;
-    double expert = model->expert_token > 0 ? (double)model->expert : 0;
-    double body = (double)model->body + (double)model->head;
-    double reading_body = share_needed(step_energy, power * (double)model->step, power * body);
-    double reading_expert = share_needed(expert_energy, 0, power * expert);
-    if (reading_body > 1 || reading_expert > 1) {
-        return false;
-    }
-    double token_time = (double)model->token + (1 - reading_body) * (double)model->body_token +
-                        (1 - reading_expert) * (double)model->expert_token;
-    double seq_time = (double)model->seq + (1 - reading_body) * (double)model->head_seq;
-    return token_energy <= power * token_time && per_flop * (double)work->flop_per_seq <= power * seq_time &&
-           context_energy <= power * (double)model->context && attention_energy <= power * (double)model->attention;
+    double reading_s = (double)model->body + (double)model->head;
+    double lacking = step_energy - power * (double)model->step;
+    double share = lacking <= 0 ? 0 : reading_s > 0 ? lacking / (power * reading_s) : 2;
+    double decode_s = (double)model->token + (double)model->seq +
+                      (1 - share) * ((double)model->body_token + (double)model->head_seq);
+    return share <= 1 && decode_energy <= power * decode_s && context_energy <= power * (double)model->context;
 }

@@ -96,9 +96,9 @@ i128 step_model_decode_duration(const struct step_model *model, const struct ste
 /* FLOP, bytes and energy of the step. Energy is capped so that the boards stay at or below TDP over `duration`. */
 struct step_amounts step_model_amounts(const struct step_model *model, const struct step_work *work, i128 duration);
 
-/* Whether no step can reach the cap on power, whatever its work: the coefficients of cap x duration exceed those of energy. Then sums
- * stand for their steps. False where that is not sure. */
-bool step_model_never_capped(const struct step_model *model);
+/* Whether no step of decodes alone can reach the cap on power, whatever their number and context: the coefficients of what the cap leaves
+ * over the step's time are at least those of its energy. False where that is not sure. */
+bool step_model_decodes_never_capped(const struct step_model *model);
 
 /* Adds `steps` steps of one batch; `context` sums their decode_context, `duration` their durations. */
 void step_model_sum(const struct step_model *model, const struct step_work *work, int64_t steps, i128 context,

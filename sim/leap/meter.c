@@ -207,26 +207,34 @@ static void flush_sums(struct cluster *cluster, struct leap_replica *replica) {
     meter->sums_minute = meter->minute;
 }
 
+static void add_amounts(struct cluster *cluster, struct leap_replica *replica, const struct step_amounts *amounts) {
+    struct pool_outcome *out = outcome_of(cluster, replica);
+    out->flop += amounts->flop;
+    out->byte += amounts->byte;
+    out->energy += amounts->energy;
+    add_minute(out, replica->meter.minute, amounts->energy);
+}
+
 /* FLOP, bytes and energy of a plain stretch whose decodes' contexts sum to `context` over its steps. */
-static void add_amounts(struct cluster *cluster, struct leap_replica *replica, int64_t time, i128 context) {
+static void add_work(struct cluster *cluster, struct leap_replica *replica, int64_t time, i128 context) {
     struct leap_meter *meter = &replica->meter;
     const struct step_model *model = replica->config->step_model;
-    if (replica->shared->never_capped) {
+    if (replica->shared->never_capped && replica->work.prefill_seqs == 0) {
         if (meter->sums_minute != meter->minute) {
             flush_sums(cluster, replica);
         }
         step_model_sum(model, &replica->work, replica->planned, context, time, &meter->sums);
         return;
     }
-    struct pool_outcome *out = outcome_of(cluster, replica);
-    struct step_sums sums = {0};
-    step_model_sum(model, &replica->work, replica->planned, context, time, &sums);
-    struct step_amounts amounts = step_model_amounts_of_sums(model, &sums);
-    i128 energy = energy_over(replica, 0, replica->planned, amounts_ahead(replica, 0).energy);
-    out->flop += amounts.flop;
-    out->byte += amounts.byte;
-    out->energy += energy;
-    add_minute(out, meter->minute, energy);
+    struct step_amounts amounts = amounts_ahead(replica, 0);
+    if (replica->planned > 1) {
+        struct step_sums sums = {0};
+        i128 energy = energy_over(replica, 0, replica->planned, amounts.energy);
+        step_model_sum(model, &replica->work, replica->planned, context, time, &sums);
+        amounts = step_model_amounts_of_sums(model, &sums);
+        amounts.energy = energy;
+    }
+    add_amounts(cluster, replica, &amounts);
 }
 
 static void add_plain(struct cluster *cluster, struct leap_replica *replica) {
@@ -248,7 +256,7 @@ static void add_plain(struct cluster *cluster, struct leap_replica *replica) {
     out->batch += (i128)time * (work->prefill_seqs + work->decode_seqs);
     out->running += (i128)time * replica->batch.count;
     out->kv_tokens += kv_tokens;
-    add_amounts(cluster, replica, time, context);
+    add_work(cluster, replica, time, context);
 }
 
 void leap_meter_stretch(struct cluster *cluster, struct leap_replica *replica) {

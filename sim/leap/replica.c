@@ -451,7 +451,7 @@ static void init_pool(struct leap_pool *pool, const struct pool_config *config) 
         .config = config,
         .policy = leap_policy_of(batching->policy),
         .straight = step_model_quantum(config->step_model) == 0,
-        .never_capped = step_model_never_capped(config->step_model),
+        .never_capped = step_model_decodes_never_capped(config->step_model),
         .keeps_blocks = batching->policy == BATCHING_STATIC,
         .delivers_tokens = batching->deliver == DELIVER_TOKEN || batching->policy != BATCHING_STATIC,
         .block_shift = shift_of(config->block_size),

@@ -13,7 +13,7 @@ struct leap_pool {
     int64_t *decode_fixed; /* owned: fixed part of a step of n decodes, for n below `decode_fixed_count`; -1: unknown, or beyond 64 bits */
     int64_t decode_fixed_count;
     bool straight;         /* no quantum: durations lie on their line */
-    bool never_capped;     /* see step_model_never_capped */
+    bool never_capped;     /* see step_model_decodes_never_capped */
     bool keeps_blocks;     /* static: blocks are held from the start to the end */
     bool delivers_tokens;  /* not batch by batch */
     int block_shift;       /* of a block size that is a power of two; else -1 */
