@@ -276,8 +276,9 @@ void leap_meter_stretch(struct cluster *cluster, struct leap_replica *replica) {
 void leap_meter_waiting(struct cluster *cluster, struct leap_replica *replica, i128 now) {
     struct leap_meter *meter = &replica->meter;
     struct level *level = &meter->waiting;
-    load_grid_waiting(&cluster->pools[replica->pool].grid, level->since, now, level->value);
-    if (level->value != 0) {
+    struct load_grid *grid = &cluster->pools[replica->pool].grid;
+    if (level->value != 0 || now >= grid->end) {
+        load_grid_waiting(grid, level->since, now, level->value);
         i128 time = clamp(now, meter->from, meter->until) - clamp(level->since, meter->from, meter->until);
         outcome_of(cluster, replica)->waiting += level->value * time;
     }
