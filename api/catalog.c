@@ -204,7 +204,7 @@ static bool row_exists(const struct catalog *catalog, enum catalog_table table, 
     case CATALOG_VISION:
     case CATALOG_TABLE_COUNT: break;
     }
-    CHECK(!"a table without view");
+    CHECK_NEVER("a table without view");
     return false;
 }
 

@@ -162,6 +162,28 @@ TMILL_API enum tmill_status tmill_results_write_hdf5(const struct tmill_results 
 TMILL_API enum tmill_status tmill_results_write_csv(const struct tmill_results *results, const char *path,
                                                     struct tmill_messages *messages);
 
+/* --- screening: what it would cost, analytically --------------------------------------------------------- */
+
+struct tmill_screen;
+
+/* The steady state, without simulating, of every point of the sweep; without a sweep, of every configuration that the catalogue has
+ * for the scenario's models: GPU, tensor-parallel size, precision, batch size. Rates are those of full load, latencies
+ * those without a wait. TMILL_DONE: `*screen` is set; it borrows `scenario`, which must outlive it. The environment variable
+ * TOKENMILL_CPU_LEVEL (baseline, avx2, avx512) lowers the vector instructions used; it changes no result. */
+TMILL_API enum tmill_status tmill_screen(const struct tmill_scenario *scenario, struct tmill_screen **screen,
+                                         struct tmill_messages *messages);
+TMILL_API void tmill_screen_free(struct tmill_screen *screen);
+
+/* For people: the cheapest configurations that meet the SLO, the front of cost and TPOT, and what binds each. */
+TMILL_API char *tmill_screen_table(const struct tmill_screen *screen);
+
+/* One JSON object with stable keys. */
+TMILL_API char *tmill_screen_json(const struct tmill_screen *screen);
+
+/* Writes a CSV file, whole or not at all: one row a configuration (of a sweep: a point). */
+TMILL_API enum tmill_status tmill_screen_write_csv(const struct tmill_screen *screen, const char *path,
+                                                   struct tmill_messages *messages);
+
 /* --- what the library knows ------------------------------------------------------------------------------ */
 
 /* JSON Schema (draft 2020-12) of scenario files. */

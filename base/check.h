@@ -15,6 +15,9 @@ _Noreturn void check_failed(const char *condition, const char *file, int line);
 
 #define CHECK(condition) ((condition) ? (void)0 : check_failed(#condition, __FILE__, __LINE__))
 
+/* For the place that no run may reach. `what` would have to hold. */
+#define CHECK_NEVER(what) check_failed(what, __FILE__, __LINE__)
+
 #ifdef TOKENMILL_SLOW_CHECKS
 #define CHECK_SLOW(condition) CHECK(condition)
 #else

@@ -205,6 +205,15 @@ const char *diags_first_message(const struct diags *diags) {
     return "";
 }
 
+const char *diags_first_rule(const struct diags *diags) {
+    for (size_t i = 0; i < diags->count; i++) {
+        if (diags->items[i].kind != DIAG_WARNING) {
+            return diags->items[i].rule;
+        }
+    }
+    return "";
+}
+
 static int compare_numbers(size_t a, size_t b) {
     return (a > b) - (a < b);
 }

@@ -72,4 +72,7 @@ void diags_render(const struct diags *diags, FILE *stream, bool colour);
 /* The first error's message without position, or "" (for tests and the C API). Borrowed. */
 const char *diags_first_message(const struct diags *diags);
 
+/* The first error's rule, or "". Borrowed. */
+const char *diags_first_rule(const struct diags *diags);
+
 #endif

@@ -5,9 +5,9 @@
 #ifndef TOKENMILL_BASE_FMATH_H
 #define TOKENMILL_BASE_FMATH_H
 
-double fm_exp(double x);          /* overflow: inf, underflow: 0 */
-double fm_log(double x);          /* x > 0; 0: -inf; negative: NaN */
-double fm_log1p(double x);        /* x > -1 */
+double fm_exp(double x);   /* overflow: inf, underflow: 0 */
+double fm_log(double x);   /* x > 0; 0: -inf; negative: NaN */
+double fm_log1p(double x); /* x > -1 */
 double fm_expm1(double x);
 double fm_pow(double x, double y); /* x > 0; within 2 ulp for results in 1e-300..1e300 */
 

@@ -184,6 +184,13 @@ static bool rank_is_reached(uint64_t known, uint64_t decided, uint64_t numerator
     return (u128)known * denominator >= (u128)decided * numerator;
 }
 
+/* The upper edge of a bin; in the bin that holds the maximum, the maximum. */
+static i128 clipped_edge(struct bin bin, i128 max) {
+    struct bin last = bin_of(max);
+    bool holds_max = bin.octave == last.octave && bin.index == last.index;
+    return holds_max ? max : bin_upper_edge(bin);
+}
+
 bool histogram_quantile(const struct histogram *known, const struct histogram *undecided, uint64_t numerator,
                         uint64_t denominator, i128 *value) {
     CHECK(numerator > 0 && numerator <= denominator);
@@ -201,8 +208,7 @@ bool histogram_quantile(const struct histogram *known, const struct histogram *u
             known_below += bin_count(known, bin);
             decided -= bin_count(undecided, bin);
             if (rank_is_reached(known_below, decided, numerator, denominator)) {
-                i128 edge = bin_upper_edge(bin);
-                *value = edge < known->max ? edge : known->max;
+                *value = clipped_edge(bin, known->max);
                 return true;
             }
         }

@@ -30,7 +30,8 @@ void histogram_merge(struct histogram *into, const struct histogram *from);
 /* Percentile of values partly unknown. `undecided` (may be NULL) holds the ages at the cut of those not known: undecided at every
  * x >= age, worse than x at every x < age. Finds the smallest bin x with
  *     known(<= x) >= ceil(numerator / denominator * (n - undecided(<= x))),   n = all known and undecided,
- * and sets `*value` to its upper edge, clipped to the greatest known value. False if there is none, or n = 0. */
+ * and sets `*value` to its upper edge, in the greatest known value's own bin to that value. (It may lie above: the rank is reached
+ * where requests of that age drop out of n.) False if there is none, or n = 0. */
 bool histogram_quantile(const struct histogram *known, const struct histogram *undecided, uint64_t numerator,
                         uint64_t denominator, i128 *value);
 

@@ -317,10 +317,27 @@ static const char *guess_by_prefix(struct span text, const char *const *candidat
     return found;
 }
 
+/* The longest candidate that the text goes on from: "Llama-3.3-70B-Instruct". */
+static const char *guess_by_beginning(struct span text, const char *const *candidates, size_t count) {
+    const size_t shortest = 4;
+    const char *found = NULL;
+    size_t longest = shortest - 1;
+    for (size_t i = 0; i < count; i++) {
+        struct span candidate = span_of(candidates[i]);
+        struct span beginning = {text.data, candidate.size};
+        if (candidate.size > longest && candidate.size < text.size && span_equals_nocase(beginning, candidates[i])) {
+            found = candidates[i];
+            longest = candidate.size;
+        }
+    }
+    return found;
+}
+
 const char *text_guess(struct span text, const char *const *candidates, size_t count) {
     if (text.size == 0 || text.size > DISTANCE_LENGTH_MAX) {
         return NULL;
     }
     const char *guess = guess_by_distance(text, candidates, count);
-    return guess != NULL ? guess : guess_by_prefix(text, candidates, count);
+    guess = guess != NULL ? guess : guess_by_prefix(text, candidates, count);
+    return guess != NULL ? guess : guess_by_beginning(text, candidates, count);
 }

@@ -33,7 +33,7 @@ size_t text_from_double(double value, char *text, size_t size);
 unsigned text_distance(struct span a, struct span b);
 
 /* The candidate nearest to `text`, or NULL if none is near enough to be what was meant (distance <= 1 + length / 4,
- * or `text` is a prefix of one candidate only). Case-insensitive. */
+ * or `text` is a prefix of one candidate only, or goes on from a candidate of four letters or more). Case-insensitive. */
 const char *text_guess(struct span text, const char *const *candidates, size_t count);
 
 #endif

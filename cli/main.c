@@ -5,7 +5,7 @@
 #include "cli/terminal.h"
 
 static const struct command *const commands[] = {
-    &command_run, &command_sweep, &command_check, &command_schema, &command_catalog,
+    &command_run, &command_sweep, &command_screen, &command_check, &command_schema, &command_catalog,
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };

@@ -37,14 +37,15 @@ struct option_row {
 };
 
 static const struct option_row rows[] = {
-    {OPTION_SET, "set", 0, "KEY=VALUE", COMMAND_RUN | COMMAND_SWEEP | COMMAND_CHECK,
+    {OPTION_SET, "set", 0, "KEY=VALUE", COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN | COMMAND_CHECK,
      "change a key of the scenario; may be repeated, a later one wins"},
-    {OPTION_SEED, "seed", 0, "N", COMMAND_RUN | COMMAND_SWEEP | COMMAND_CHECK, "seed, instead of the scenario's"},
+    {OPTION_SEED, "seed", 0, "N", COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN | COMMAND_CHECK,
+     "seed, instead of the scenario's"},
     {OPTION_JOBS, "jobs", 'j', "N", COMMAND_RUN | COMMAND_SWEEP, "threads (default: all cores); changes no result"},
     {OPTION_OUTPUT, "output", 'o', "FILE", COMMAND_RUN | COMMAND_SWEEP, "write results to an HDF5 / netCDF-4 file"},
-    {OPTION_JSON, "json", 0, NULL, COMMAND_RUN | COMMAND_SWEEP | COMMAND_CHECK | COMMAND_CATALOG,
+    {OPTION_JSON, "json", 0, NULL, COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN | COMMAND_CHECK | COMMAND_CATALOG,
      "print JSON instead of a table"},
-    {OPTION_CSV, "csv", 0, "FILE", COMMAND_RUN | COMMAND_SWEEP, "write one row a point"},
+    {OPTION_CSV, "csv", 0, "FILE", COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN, "write one row a point"},
     {OPTION_REQUESTS, "requests", 0, "FILE", COMMAND_RUN, "write one row a request (CSV)"},
     {OPTION_POINT, "point", 0, "N", COMMAND_RUN, "run this point of the sweep, from 0"},
     {OPTION_STRICT, "strict", 0, NULL, COMMAND_RUN | COMMAND_SWEEP, "exit 5 if a point is saturated or misses its SLO"},
@@ -52,9 +53,10 @@ static const struct option_row rows[] = {
      "use the stepwise engine: the same results, slowly"},
     {OPTION_MARKDOWN, "markdown", 0, NULL, COMMAND_SCHEMA, "print the reference page of the keys instead"},
     {OPTION_METRICS, "metrics", 0, NULL, COMMAND_SCHEMA, "print the reference page of the results' metrics instead"},
-    {OPTION_CATALOG, "catalog", 0, "DIR", COMMAND_RUN | COMMAND_SWEEP | COMMAND_CHECK | COMMAND_CATALOG,
+    {OPTION_CATALOG, "catalog", 0, "DIR",
+     COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN | COMMAND_CHECK | COMMAND_CATALOG,
      "catalogues to use instead of the compiled-in ones"},
-    {OPTION_QUIET, "quiet", 'q', NULL, COMMAND_RUN | COMMAND_SWEEP | COMMAND_CHECK,
+    {OPTION_QUIET, "quiet", 'q', NULL, COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN | COMMAND_CHECK,
      "no progress, warnings or notes on stderr"},
     {OPTION_HELP, "help", 'h', NULL, COMMAND_ALL, "print this help"},
 };

@@ -13,7 +13,8 @@ enum command_bit {
     COMMAND_CHECK = 4,
     COMMAND_SCHEMA = 8,
     COMMAND_CATALOG = 16,
-    COMMAND_ALL = 31,
+    COMMAND_SCREEN = 32,
+    COMMAND_ALL = 63,
 };
 
 struct options;

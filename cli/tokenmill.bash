@@ -5,7 +5,7 @@ _tokenmill() {
     local study="--set --seed --jobs --output --json --csv --strict --stepwise --catalog --quiet --help"
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W "run sweep check schema catalog help --help --version" -- "$word"))
+        COMPREPLY=($(compgen -W "run sweep screen check schema catalog help --help --version" -- "$word"))
         return
     fi
     case $previous in
@@ -17,6 +17,7 @@ _tokenmill() {
         case $command in
             run) COMPREPLY=($(compgen -W "$study --requests --point" -- "$word")) ;;
             sweep) COMPREPLY=($(compgen -W "$study" -- "$word")) ;;
+            screen) COMPREPLY=($(compgen -W "--set --seed --json --csv --catalog --quiet --help" -- "$word")) ;;
             check) COMPREPLY=($(compgen -W "--set --seed --json --catalog --quiet --help" -- "$word")) ;;
             schema) COMPREPLY=($(compgen -W "--markdown --metrics --help" -- "$word")) ;;
             catalog) COMPREPLY=($(compgen -W "--json --catalog --help" -- "$word")) ;;
@@ -25,8 +26,8 @@ _tokenmill() {
     fi
     case $command in
         catalog) COMPREPLY=($(compgen -W "gpus models apis regions" -- "$word")) ;;
-        help) COMPREPLY=($(compgen -W "run sweep check schema catalog" -- "$word")) ;;
-        run | sweep | check) COMPREPLY=($(compgen -f -X '!*.y?(a)ml' -- "$word") $(compgen -d -- "$word")) ;;
+        help) COMPREPLY=($(compgen -W "run sweep screen check schema catalog" -- "$word")) ;;
+        run | sweep | screen | check) COMPREPLY=($(compgen -f -X '!*.y?(a)ml' -- "$word") $(compgen -d -- "$word")) ;;
     esac
 }
 complete -o filenames -F _tokenmill tokenmill

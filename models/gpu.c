@@ -53,6 +53,10 @@ double gpu_peak_flop_per_s(const struct gpu *gpu, enum precision precision) {
     }
 }
 
+double gpu_mem_byte(const struct gpu *gpu) {
+    return gpu->mem_gb * 1073741824.0;
+}
+
 double gpu_peak_byte_per_s(const struct gpu *gpu) {
     return gpu->mem_bw_gb_per_s * 1e9;
 }

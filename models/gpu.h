@@ -13,7 +13,7 @@ struct gpu {
     const char *name;
     const char *vendor;
     const char *arch;       /* "Hopper", "Blackwell", ... picks efficiencies (models/priors.h) */
-    double mem_gb;          /* 1e9 bytes */
+    double mem_gb;          /* as vendors name it: see gpu_mem_byte */
     double mem_bw_gb_per_s; /* datasheet peak, 1e9 bytes a second */
     double bf16_dense_tflops, fp8_dense_tflops, int8_dense_tops, fp4_dense_tflops;
     double tdp_w;
@@ -40,6 +40,11 @@ struct gpu gpu_unknown(void);
 
 /* Peak FLOP/s of matrix products in `precision` (int4: the 16-bit peak). NaN if the row has none. */
 double gpu_peak_flop_per_s(const struct gpu *gpu, enum precision precision);
+
+/* Bytes of device memory. Vendors' GB of memory are 2^30 bytes: drivers report 81,559 MiB on an H100 of "80 GB", 24,564 on an RTX 4090
+ * of "24 GB", 143,771 on an H200 of "141 GB"; a vLLM log of an RTX 4090 (LLMServingSim, bench/examples) has 2,588 blocks of KV where
+ * 24e9 bytes would leave 2,066. Boards that set memory aside for ECC (L4, L40S, A10G) have up to 6 % less. NaN if blank. */
+double gpu_mem_byte(const struct gpu *gpu);
 
 /* Peak bytes a second. */
 double gpu_peak_byte_per_s(const struct gpu *gpu);

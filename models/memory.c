@@ -28,7 +28,7 @@ static void plan_fill(const struct memory_request *request, struct memory_plan *
     const struct llm *llm = request->llm;
     int64_t ranks = request->tensor_parallel;
     plan->weight_byte = llm_weight_byte(llm, request->precision);
-    plan->usable_byte = request->gpu->mem_gb * GB * request->gpu_memory_utilization;
+    plan->usable_byte = gpu_mem_byte(request->gpu) * request->gpu_memory_utilization;
     plan->weight_byte_per_gpu = plan->weight_byte / (double)ranks;
     plan->activation_byte_per_gpu = activation_byte(request);
     plan->overhead_byte_per_gpu = PRIOR_CONTEXT_BYTE + (ranks > 1 ? PRIOR_NCCL_BYTE : 0);
@@ -42,7 +42,7 @@ static void plan_fill(const struct memory_request *request, struct memory_plan *
 
 static bool weights_fit(const struct memory_request *request, const struct memory_plan *plan, struct diags *diags,
                         struct position at) {
-    if (plan->weight_byte_per_gpu <= request->gpu->mem_gb * GB) {
+    if (plan->weight_byte_per_gpu <= gpu_mem_byte(request->gpu)) {
         return true;
     }
     return diag_error(diags, at, "model-fits", "%s in %s needs %.1f GB; %lld x %s has %.15g GB", request->llm->name,
@@ -57,11 +57,11 @@ static bool blocks_fit(const struct memory_request *request, const struct memory
     }
     return diag_error(
         diags, at, "model-fits",
-        "%s in %s leaves no room for its KV cache on %lld x %s: %.15g GB x %.15g = %.1f GB per GPU - weights "
+        "%s in %s leaves no room for its KV cache on %lld x %s: %.1f GB x %.15g = %.1f GB per GPU - weights "
         "%.1f - activations %.1f - overhead %.1f = %.1f GB; raise tensor_parallel or lower "
         "max_num_batched_tokens",
         request->llm->name, precision_name(request->precision), (long long)request->tensor_parallel, request->gpu->name,
-        request->gpu->mem_gb, request->gpu_memory_utilization, plan->usable_byte / GB, plan->weight_byte_per_gpu / GB,
+        gpu_mem_byte(request->gpu) / GB, request->gpu_memory_utilization, plan->usable_byte / GB, plan->weight_byte_per_gpu / GB,
         plan->activation_byte_per_gpu / GB, plan->overhead_byte_per_gpu / GB, plan->kv_byte_per_gpu / GB);
 }
 
@@ -85,9 +85,9 @@ const char *memory_plan_text(const struct memory_request *request, const struct 
                              struct arena *arena) {
     return arena_format(
         arena,
-        "%.15g GB x %.15g = %.1f GB per GPU - weights %.1f - activations %.1f - overhead %.1f = %.1f GB "
+        "%.1f GB x %.15g = %.1f GB per GPU - weights %.1f - activations %.1f - overhead %.1f = %.1f GB "
         "for KV: %lld blocks of %lld tokens (%.15g B per token and GPU)",
-        request->gpu->mem_gb, request->gpu_memory_utilization, plan->usable_byte / GB, plan->weight_byte_per_gpu / GB,
+        gpu_mem_byte(request->gpu) / GB, request->gpu_memory_utilization, plan->usable_byte / GB, plan->weight_byte_per_gpu / GB,
         plan->activation_byte_per_gpu / GB, plan->overhead_byte_per_gpu / GB, plan->kv_byte_per_gpu / GB,
         (long long)plan->num_gpu_blocks, (long long)request->block_size, plan->kv_byte_per_tok_per_gpu);
 }

@@ -1,12 +1,12 @@
 /* memory.h - what fits: weights, activations and the KV cache of one replica, with the arithmetic for people.
  *
- *     KV bytes per GPU = mem_gb x gpu_memory_utilization - weights / tp - activations - overhead
+ *     KV bytes per GPU = memory x gpu_memory_utilization - weights / tp - activations - overhead
  *     num_gpu_blocks   = floor(KV bytes per GPU / (block_size x KV bytes per token and GPU))
  * as vLLM measures it at start-up. Activations: the peak of a forward pass over max_num_batched_tokens, 2 B x (4
  * hidden + 3 FFN width / tp) a token, and 8 B x vocab / tp for each of max_num_seqs samples; overhead: context,
- * graphs, NCCL buffers (models/priors.h). A GB is 1e9 bytes, so a board that holds 80 GiB counts up to 7 % too small.
- * Check value: Llama-3.1-8B, bf16, 1 x 80 GB, 0.9, 8192 tokens, 256 sequences, blocks of 16: 72 - 16.06 - 1.24 - 0.7
- * GB = 54.0 GB, 25,751 blocks. */
+ * graphs, NCCL buffers (models/priors.h). Memory: gpu_mem_byte; a GB printed is 1e9 bytes.
+ * Check value: Llama-3.1-8B, bf16, 1 x 80 GB, 0.9, 8192 tokens, 256 sequences, blocks of 16: 77.31 - 16.06 - 1.24 -
+ * 0.7 GB = 59.3 GB, 28,282 blocks. */
 #ifndef TOKENMILL_MODELS_MEMORY_H
 #define TOKENMILL_MODELS_MEMORY_H
 
@@ -39,8 +39,8 @@ struct memory_plan {
 bool memory_plan_make(const struct memory_request *request, struct memory_plan *plan, struct diags *diags,
                       struct position at);
 
-/* "80.0 GB x 0.90 = 72.0 GB per GPU - weights 16.1 - activations 1.2 - overhead 1.0 = 53.7 GB for KV: 25600 blocks
- * of 16 tokens (131072 B/token)". In the arena. */
+/* "85.9 GB x 0.9 = 77.3 GB per GPU - weights 16.1 - activations 1.2 - overhead 0.7 = 59.3 GB for KV: 28282 blocks
+ * of 16 tokens (131072 B per token and GPU)". In the arena. */
 const char *memory_plan_text(const struct memory_request *request, const struct memory_plan *plan, struct arena *arena);
 
 #endif

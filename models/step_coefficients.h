@@ -35,7 +35,7 @@ struct step_model {
     int64_t token, prefill_token, decode, seq;
     int64_t attention; /* per chunk x (context + chunk / 2) */
     int64_t context;
-    int64_t quantum; /* 0: none */
+    int64_t quantum;                 /* 0: none */
     int64_t pad_multiple, pad_token; /* multiple 0: no padding of tokens */
     struct work_model work;
     struct touched_table touched;

@@ -138,9 +138,9 @@ static i128 quantised(i128 duration, int64_t quantum) {
 i128 step_model_duration(const struct step_model *model, const struct step_work *work) {
     i128 duration = fixed_part(model, work) + (i128)model->context * work->decode_context;
     if (model->quantum > 0) {
-        return quantised(duration, model->quantum);
+        duration = quantised(duration, model->quantum);
     }
-    return duration > 0 ? duration : 1;
+    return greater(duration, STEP_UNITS_MIN);
 }
 
 i128 step_model_decode_duration(const struct step_model *model, const struct step_work *work, i128 duration) {

@@ -21,6 +21,9 @@
 /* Time units per second: 1e12 * 2^20, exactly representable. */
 #define UNIT_PER_S 1.048576e18
 
+/* The shortest step: a key of the clock (sim/clock.h), so that a replica has no two step ends at one key. */
+#define STEP_UNITS_MIN ((i128)1 << 25)
+
 /* Energy units per joule: 1000 mW/W * UNIT_PER_S. */
 #define ENERGY_PER_J 1.048576e21
 
@@ -86,7 +89,7 @@ int64_t step_model_slope(const struct step_model *model);
 /* The quantum that durations are floored to, in units; 0: none. Without one a step's duration is convex in the context of its decodes. */
 int64_t step_model_quantum(const struct step_model *model);
 
-/* How long the step takes, in units; `quantum` applied; at least 1. */
+/* How long the step takes, in units; `quantum` applied; at least STEP_UNITS_MIN. */
 i128 step_model_duration(const struct step_model *model, const struct step_work *work);
 
 /* The share of decoding in that duration: all of it without prefill, 0 without decodes, else what the step would

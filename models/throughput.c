@@ -23,7 +23,8 @@ static double seconds(int64_t units) {
 }
 
 static void machine_times(struct throughput_machine *machine, const struct step_model *model) {
-    machine->step_s = seconds(model->step);
+    const double padding_tok = model->pad_multiple > 1 ? 0.5 * (double)(model->pad_multiple - 1) : 0; /* mean */
+    machine->step_s = seconds(model->step) + padding_tok * seconds(model->pad_token);
     machine->prefill_step_s = seconds(model->prefill_step);
     machine->seq_s = seconds(model->seq);
     machine->decode_s = seconds(model->decode);

@@ -16,7 +16,8 @@
  *     USD per Mtok               (USD/s + USD/J x power) / tok/s x 1e6
  * Lengths enter as means; `context_tok` and `prompt_square_tok2` carry what their spread does to attention. Outputs of one length
  * for all requests end in groups, which this does not know: it takes ends to be spread. A KV cache that is short limits B
- * to what fits on average; the engine also recomputes what it preempts, so there the analytic rate is too high.
+ * to what fits on average; the engine also recomputes what it preempts, so there the analytic rate is too high. Padding to a
+ * multiple counts as its mean; `quantum` and captured batch sizes are left out.
  * Check value: Llama-3.1-8B in bf16 on an H100-SXM against capacity runs of the engine: within 1 %, KV-starved 8 % above (tests/unit/test_throughput.c).
  *
  * Plain C (models/throughput_formula.h) is the definition; it is compiled at each CPU level, and all levels return the same bits.
@@ -163,11 +164,13 @@ struct throughput_pick {
     double usd_per_mtok, tpot_s;
 };
 
-/* The best so far. `top`: cheapest first among those that fit and meet the limits. `front`: by rising TPOT and falling USD per
+/* The best so far. `top`: cheapest first among those that fit and meet the limits; with `one_per_machine` only the best of each
+ * machine. `front`: by rising TPOT and falling USD per
  * Mtok, those that fit and that no other one beats in both, whatever the limits. Of equals the first in grid order stays. */
 struct throughput_ranking {
     struct throughput_pick *top; // owned
     size_t top_count, top_room;
+    bool one_per_machine;          /* the caller's to set */
     struct throughput_pick *front; // owned
     size_t front_count, front_room;
     double *front_bars; // owned: what the kernel knows of the front

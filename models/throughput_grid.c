@@ -32,11 +32,24 @@ static double top_bar(const struct throughput_ranking *ranking) {
     return ranking->top_count < ranking->top_room ? HUGE_VAL : ranking->top[ranking->top_count - 1].usd_per_mtok;
 }
 
+/* The place that `pick` may overwrite: its machine's, a new one, or the last. SIZE_MAX if its machine has a better one. */
+static size_t top_place(struct throughput_ranking *ranking, const struct throughput_pick *pick) {
+    for (size_t i = 0; ranking->one_per_machine && i < ranking->top_count; i++) {
+        if (ranking->top[i].place.machine == pick->place.machine) {
+            return pick->usd_per_mtok < ranking->top[i].usd_per_mtok ? i : SIZE_MAX;
+        }
+    }
+    return ranking->top_count < ranking->top_room ? ranking->top_count++ : ranking->top_count - 1;
+}
+
 static void top_add(struct throughput_ranking *ranking, const struct throughput_pick *pick) {
     if (!(pick->usd_per_mtok < top_bar(ranking))) {
         return;
     }
-    size_t at = ranking->top_count < ranking->top_room ? ranking->top_count++ : ranking->top_count - 1;
+    size_t at = top_place(ranking, pick);
+    if (at == SIZE_MAX) {
+        return;
+    }
     while (at > 0 && pick->usd_per_mtok < ranking->top[at - 1].usd_per_mtok) {
         ranking->top[at] = ranking->top[at - 1];
         at--;

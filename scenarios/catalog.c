@@ -38,9 +38,9 @@ struct table_type {
 
 static const struct table_type types[CATALOG_TABLE_COUNT] = {
     [CATALOG_GPUS] = {"gpus", "gpus.csv", "GPU", "unknown-gpu", sizeof(struct gpu)},
-    [CATALOG_LLMS] = {"llms", "llms.csv", "model", "unknown-model", sizeof(struct llm)},
+    [CATALOG_LLMS] = {"models", "llms.csv", "model", "unknown-model", sizeof(struct llm)},
     [CATALOG_VISION] = {"vision", "vision.csv", "vision model", "unknown-model", sizeof(struct vision_model)},
-    [CATALOG_API_PRICES] = {"api_prices", "api_prices.csv", "API price", "unknown-api", sizeof(struct api_price_row)},
+    [CATALOG_API_PRICES] = {"apis", "api_prices.csv", "API price", "unknown-api", sizeof(struct api_price_row)},
     [CATALOG_REGIONS] = {"regions", "regions.csv", "region", "unknown-region", sizeof(struct region)},
 };
 

@@ -20,7 +20,7 @@ static const struct catalog_column gpu_columns[] = {
     TEXT(struct gpu, name, "catalogue name"),
     TEXT(struct gpu, vendor, "who makes it"),
     TEXT(struct gpu, arch, "architecture; picks the efficiencies of the roofline"),
-    NUMBER(struct gpu, mem_gb, 1e5, "GB", "memory, 1e9 bytes"),
+    NUMBER(struct gpu, mem_gb, 1e5, "GB", "memory, as vendors name it (2^30 bytes)"),
     NUMBER(struct gpu, mem_bw_gb_per_s, 1e6, "GB/s", "memory bandwidth, datasheet"),
     NUMBER(struct gpu, bf16_dense_tflops, 1e6, "TFLOP/s", "dense 16-bit peak"),
     NUMBER(struct gpu, fp8_dense_tflops, 1e6, "TFLOP/s", "dense FP8 peak"),

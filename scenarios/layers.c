@@ -77,9 +77,8 @@ static const struct node *file_read(struct arena *arena, const char *path, struc
     return whole;
 }
 
-/* The tree with "a.b=value" applied; the tree itself, and a diagnostic, if that cannot be. */
-static const struct node *with_set(struct arena *arena, const struct node *tree, const char *set, size_t number,
-                                   struct diags *diags) {
+const struct node *layers_set(struct arena *arena, const struct node *tree, const char *set, size_t number,
+                              struct diags *diags) {
     struct diag_source *source = arena_alloc(arena, 1, sizeof(struct diag_source));
     *source = (struct diag_source){.name = arena_format(arena, "--set #%zu", number), .text = set, .size = strlen(set)};
     struct position at = {.source = source, .line = 1, .column = 1};
@@ -107,7 +106,7 @@ const struct node *layers_read(struct arena *arena, const char *path, const char
     struct position nowhere = {.source = NULL};
     const struct node *tree = file_read(arena, path, nowhere, &chain, source, diags);
     for (size_t i = 0; tree != NULL && i < set_count; i++) {
-        tree = with_set(arena, tree, arena_text(arena, sets[i], strlen(sets[i])), i + 1, diags);
+        tree = layers_set(arena, tree, arena_text(arena, sets[i], strlen(sets[i])), i + 1, diags);
     }
     return tree;
 }

@@ -16,6 +16,11 @@ enum { EXTENDS_DEPTH_MAX = 8 };
 const struct node *layers_read(struct arena *arena, const char *path, const char *const *sets, size_t set_count,
                                const struct diag_source **source, struct diags *diags);
 
+/* `tree` with one --set, "a.b=value", applied; `number` names it in messages. Where that cannot be: the tree itself, and a
+ * diagnostic. */
+const struct node *layers_set(struct arena *arena, const struct node *tree, const char *set, size_t number,
+                              struct diags *diags);
+
 /* `path` relative to the file that `at` is in (to the working directory for a --set). In the arena. */
 const char *path_beside(struct arena *arena, struct position at, const char *path);
 

@@ -248,6 +248,21 @@ static bool trace_format_of(struct resolver *resolver, const struct view *view, 
     return true;
 }
 
+/* A trace may tell what a prefix cache would have spared; no replay of it may pass that over in silence. */
+static void assume_no_prefix_reuse(struct resolver *resolver, const struct view *view,
+                                   const struct trace_stats *stats) {
+    if (stats->sum_prefix_tokens > 0) {
+        double share = (double)stats->sum_prefix_tokens / (double)stats->sum_input_tokens;
+        const char *path = arena_format(resolver->arena, "%s.file", view->path);
+        resolver_assume(
+            resolver, path,
+            arena_format(resolver->arena,
+                         "prefix reuse is not modelled: every prompt is computed whole, though an unlimited "
+                         "prefix cache would hold %.0f %% of this trace's prompt tokens",
+                         100 * share));
+    }
+}
+
 static bool resolve_trace(struct resolver *resolver, const struct view *view, const struct view *workload,
                           size_t index) {
     struct trace_spec *spec = arena_alloc(resolver->arena, 1, sizeof(struct trace_spec));
@@ -272,6 +287,7 @@ static bool resolve_trace(struct resolver *resolver, const struct view *view, co
     stats.span_s /= spec->rate_scale;
     stats.mean_rate_per_s *= spec->rate_scale;
     resolver->workloads[index].arrivals = trace_factory(spec, &stats);
+    assume_no_prefix_reuse(resolver, view, &stats);
     return true;
 }
 

@@ -271,6 +271,7 @@ static bool fill_memory(struct resolver *resolver, const struct pool_parts *part
                         struct pool_facts *facts) {
     bool is_given = view_has(parts->view, "num_gpu_blocks");
     config->num_gpu_blocks = is_given ? view_integer(parts->view, "num_gpu_blocks") : KV_BLOCKS_UNLIMITED;
+    facts->blocks_given = is_given;
     facts->memory_arithmetic = is_given ? "num_gpu_blocks is given" : "no GPU or model named: KV cache without limit";
     facts->weight_byte = (double)NAN;
     facts->kv_byte_per_tok = (double)NAN;
@@ -364,6 +365,11 @@ static void fill_facts(struct resolver *resolver, const struct pool_parts *parts
     facts->step_time_status = is_given ? "given" : "datasheet";
     facts->replicas = config->replicas;
     facts->tensor_parallel = parts->tensor_parallel;
+    if (parts->has_shape && !parts->is_linear) {
+        struct roofline_step *roofline = arena_alloc(resolver->arena, 1, sizeof *roofline);
+        *roofline = parts->roofline;
+        facts->roofline = roofline;
+    }
     if (parts->has_shape) {
         double ranks = (double)parts->tensor_parallel;
         facts->peak_flop_per_s = ranks * gpu_peak_flop_per_s(parts->gpu, precision_compute(parts->precision));

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "models/ledger.h"
+#include "models/roofline.h"
 #include "sim/config.h"
 
 /* What a result says of a pool beside the engine's own numbers. */
@@ -33,7 +34,9 @@ struct pool_facts {
     bool power_known;        /* false: no GPU named, power and energy are null */
     double weight_byte;      /* of one replica */
     double kv_byte_per_tok;  /* of one replica */
+    bool blocks_given;             /* num_gpu_blocks is the scenario's, whatever fits */
     const char *memory_arithmetic; /* how num_gpu_blocks came about, for people */
+    const struct roofline_step *roofline; /* what the step times come from; NULL: linear */
     const char *price_source;      /* "on-demand catalogue price 2.59 USD/h (H100-SXM, ..., 2026-05-24)" */
 };
 

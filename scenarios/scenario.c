@@ -1,5 +1,6 @@
 #include "scenarios/scenario.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,7 +111,7 @@ static bool check_gpu_prices(const struct scenario *scenario, struct diags *diag
     return is_ok;
 }
 
-enum { ERRORS_ENOUGH = 100, BAD_POINTS_ENOUGH = 200 };
+enum { ERRORS_ENOUGH = 100, BAD_POINTS_ENOUGH = 200, PATH_SIZE = 512 };
 
 /* A point, checked all the way; NULL with diagnostics. */
 static struct resolved_point *point_make(const struct scenario *scenario, size_t point, bool is_checked,
@@ -242,4 +243,28 @@ struct resolved_point *scenario_resolve(const struct scenario *scenario, size_t 
     CHECK(resolved != NULL);
     diags_free(diags);
     return resolved;
+}
+
+struct resolved_point *scenario_vary(const struct scenario *scenario, size_t point, const char *const *sets,
+                                     size_t set_count, struct diags *diags) {
+    CHECK(point < scenario->sweep.point_count);
+    struct arena *arena = arena_new();
+    size_t errors_before = diags_error_count(diags);
+    const struct node *tree = sweep_point_tree(arena, &scenario->sweep, scenario->root, point, diags);
+    CHECK(tree != NULL);
+    for (size_t i = 0; i < set_count; i++) {
+        tree = layers_set(arena, tree, sets[i], i + 1, diags);
+    }
+    bool is_ok = diags_error_count(diags) == errors_before && schema_check(arena, tree, diags);
+    return resolve_tree(&scenario->context, arena, tree, is_ok, diags);
+}
+
+const struct catalog *scenario_catalog(const struct scenario *scenario) {
+    return scenario->catalog;
+}
+
+bool scenario_has_single_price(const struct scenario *scenario, const char *pool) {
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "fleet.%s.gpu", pool);
+    return pool_price(scenario->root, path) != NULL;
 }

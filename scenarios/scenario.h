@@ -71,6 +71,18 @@ size_t scenario_point_count(const struct scenario *scenario);
 struct resolved_point *scenario_resolve(const struct scenario *scenario, size_t point);
 void resolved_point_free(struct resolved_point *point); /* accepts NULL */
 
+/* The same with further "a.b=value" applied: what the file with these --set would be, without reading it again. For what a study
+ * varies by itself. They may not touch the workloads. NULL with diagnostics if that is no valid point. */
+struct resolved_point *scenario_vary(const struct scenario *scenario, size_t point, const char *const *sets,
+                                     size_t set_count, struct diags *diags);
+
+/* The catalogues in use. */
+struct catalog;
+const struct catalog *scenario_catalog(const struct scenario *scenario);
+
+/* Is one price for all GPUs given to the pool, rather than the catalogue's or a map by GPU? */
+bool scenario_has_single_price(const struct scenario *scenario, const char *pool);
+
 /* What the reader knows of its own vocabulary. The caller frees the text with free(). */
 char *scenario_schema_json(void);  /* JSON Schema, draft 2020-12 */
 char *scenario_reference_md(void); /* docs/scenario.md */

@@ -67,7 +67,7 @@ const char *trace_origin_name(enum trace_origin origin) {
 const char *trace_role_name(enum trace_role role) {
     static const char *const names[TRACE_ROLE_COUNT] = {
         [TRACE_ARRIVAL] = "arrival", [TRACE_INPUT] = "input_tokens", [TRACE_OUTPUT] = "output_tokens",
-        [TRACE_STATUS] = "status",   [TRACE_FILTER] = "filter",
+        [TRACE_STATUS] = "status",   [TRACE_FILTER] = "filter",      [TRACE_PREFIX] = "prefix_hit_tokens",
     };
     CHECK(role < TRACE_ROLE_COUNT);
     return names[role];
@@ -312,6 +312,7 @@ static void finish_stats(struct trace_stats *stats, const struct trace_source *s
     stats->mean_output_tokens = (double)stats->sum_output_tokens / emitted;
     stats->time = trace_reader_layout(source->reader)->time;
     stats->delimiter = trace_reader_layout(source->reader)->delimiter;
+    stats->sum_prefix_tokens = trace_reader_sum_prefix_tokens(source->reader);
 }
 
 static bool scan_source(struct trace_source *source, struct trace_stats *stats, struct diags *diags) {

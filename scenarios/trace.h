@@ -25,7 +25,7 @@
 
 enum trace_format {
     TRACE_AZURE_LLM_2023, /* TIMESTAMP, ContextTokens, GeneratedTokens */
-    TRACE_NORMALISED,     /* arrival_s, input_tokens, output_tokens; status and class where present */
+    TRACE_NORMALISED,     /* arrival_s, input_tokens, output_tokens; status, class, prefix_hit_tokens where present */
     TRACE_COLUMNS,        /* `columns` says */
     TRACE_FORMAT_COUNT
 };
@@ -60,9 +60,17 @@ struct trace_column {
     uint32_t position;
 };
 
-enum trace_role { TRACE_ARRIVAL, TRACE_INPUT, TRACE_OUTPUT, TRACE_STATUS, TRACE_FILTER, TRACE_ROLE_COUNT };
+enum trace_role {
+    TRACE_ARRIVAL,
+    TRACE_INPUT,
+    TRACE_OUTPUT,
+    TRACE_STATUS,
+    TRACE_FILTER,
+    TRACE_PREFIX, /* of the normalised format: told, not modelled */
+    TRACE_ROLE_COUNT
+};
 
-/* "arrival", "input_tokens", "output_tokens", "status", "filter". */
+/* "arrival", "input_tokens", "output_tokens", "status", "filter", "prefix_hit_tokens". */
 const char *trace_role_name(enum trace_role role);
 
 enum { TRACE_COLUMN_MAX = 1024, TRACE_ROW_BYTE_MAX = 1 << 20 };
@@ -104,9 +112,10 @@ struct trace_stats {
     double mean_rate_per_s;                       /* emitted / span (span 0: emitted) */
     double mean_input_tokens, mean_output_tokens; /* 0 where drawn */
     int64_t sum_input_tokens, sum_output_tokens, max_input_tokens, max_output_tokens;
-    int64_t epochs;      /* 1, and one more for each fall of the clock under new-epoch */
-    enum time_kind time; /* as found */
-    char delimiter;      /* as found */
+    int64_t sum_prefix_tokens; /* prompt tokens that an unlimited prefix cache would have held, where the trace says */
+    int64_t epochs;            /* 1, and one more for each fall of the clock under new-epoch */
+    enum time_kind time;       /* as found */
+    char delimiter;            /* as found */
 };
 
 /* Reads the whole file once, so that a run cannot die of it later. Rules beside trace_check's: trace-row (over 1

@@ -121,11 +121,12 @@ static struct trace_column column_of(const struct trace_spec *spec, enum trace_r
                               [TRACE_INPUT] = {"input_tokens", 0},
                               [TRACE_OUTPUT] = {"output_tokens", 0},
                               [TRACE_STATUS] = {"status", 0},
-                              [TRACE_FILTER] = {"class", 0}},
+                              [TRACE_FILTER] = {"class", 0},
+                              [TRACE_PREFIX] = {"prefix_hit_tokens", 0}},
     };
     static const struct trace_column none = {NULL, 0};
     bool drawn = (role == TRACE_INPUT && spec->draw_input) || (role == TRACE_OUTPUT && spec->draw_output);
-    bool unused = role == TRACE_FILTER && spec->filter_value == NULL;
+    bool unused = (role == TRACE_FILTER && spec->filter_value == NULL) || (role == TRACE_PREFIX && spec->draw_input);
     if (drawn || unused) {
         return none;
     }
@@ -135,7 +136,7 @@ static struct trace_column column_of(const struct trace_spec *spec, enum trace_r
 }
 
 static bool is_optional(const struct trace_spec *spec, enum trace_role role) {
-    return (role == TRACE_STATUS && spec->format == TRACE_NORMALISED);
+    return spec->format == TRACE_NORMALISED && (role == TRACE_STATUS || role == TRACE_PREFIX);
 }
 
 static bool is_wanted(const struct trace_spec *spec, enum trace_role role) {
@@ -197,7 +198,7 @@ static bool resolve_role(struct trace_layout *layout, const struct trace_spec *s
     }
     layout->column[role] = found;
     layout->roles[found] = (uint8_t)(layout->roles[found] | 1U << role);
-    if (role != TRACE_STATUS && layout->least_fields <= found) {
+    if (role != TRACE_STATUS && role != TRACE_PREFIX && layout->least_fields <= found) {
         layout->least_fields = found + 1;
     }
     return true;

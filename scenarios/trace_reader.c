@@ -25,6 +25,7 @@ struct trace_reader {
     uint32_t line;     /* of `at`, from 1 */
     size_t line_bytes; /* of that line, before `at` */
     int64_t rows;      /* data rows read */
+    int64_t sum_prefix_tokens;
     bool skip_header;
     struct span last_line; /* in the buffer: what the last row was parsed from, for messages */
     /* The row being built. */
@@ -32,6 +33,7 @@ struct trace_reader {
     size_t row_bytes;
     uint32_t row_line, fields;
     struct trace_row row;
+    int64_t prefix_tokens; /* 0: not said */
     bool time_ok, input_ok, output_ok, status_ok, filter_ok;
 };
 
@@ -102,6 +104,9 @@ static void on_field(void *data, size_t size, void *context) {
     if (roles & 1U << TRACE_STATUS) {
         reader->status_ok = status_is_ok(reader->spec, text);
     }
+    if (roles & 1U << TRACE_PREFIX && !parse_tokens(reader, text, &reader->prefix_tokens)) {
+        reader->prefix_tokens = 0;
+    }
     if (roles & 1U << TRACE_FILTER) {
         reader->filter_ok = span_equals(text, reader->spec->filter_value);
     }
@@ -119,6 +124,7 @@ static void row_begin(struct trace_reader *reader) {
     reader->row_done = false;
     reader->row_bytes = 0;
     reader->fields = 0;
+    reader->prefix_tokens = 0;
     reader->time_ok = false;
     reader->input_ok = spec->draw_input;
     reader->output_ok = spec->draw_output;
@@ -147,6 +153,7 @@ static void row_judge(struct trace_reader *reader) {
         row->reason = DROP_ZERO_OUTPUT;
     } else {
         row->accepted = true;
+        reader->sum_prefix_tokens += reader->prefix_tokens;
     }
 }
 
@@ -276,6 +283,10 @@ enum trace_read_status trace_reader_next(struct trace_reader *reader, struct tra
 
 const struct trace_layout *trace_reader_layout(const struct trace_reader *reader) {
     return &reader->layout;
+}
+
+int64_t trace_reader_sum_prefix_tokens(const struct trace_reader *reader) {
+    return reader->sum_prefix_tokens;
 }
 
 struct position trace_reader_arrival_position(const struct trace_reader *reader, const struct trace_row *row) {

@@ -33,6 +33,9 @@ enum trace_read_status trace_reader_next(struct trace_reader *reader, struct tra
 
 const struct trace_layout *trace_reader_layout(const struct trace_reader *reader);
 
+/* Prompt tokens of the accepted rows so far that an unlimited prefix cache would have held; 0 if the trace does not say. */
+int64_t trace_reader_sum_prefix_tokens(const struct trace_reader *reader);
+
 /* Where the last row's arrival field is, for a message. */
 struct position trace_reader_arrival_position(const struct trace_reader *reader, const struct trace_row *row);
 

@@ -13,6 +13,7 @@
 #include "models/step_model.h" /* UNIT_PER_S */
 
 enum { KEY_SHIFT = 25 };
+_Static_assert((i128)1 << KEY_SHIFT == STEP_UNITS_MIN, "a step takes a key at least");
 
 /* Keys per second: 1e12 ps / 32 ps. */
 #define KEY_PER_S 31250000000LL

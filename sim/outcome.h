@@ -81,7 +81,7 @@ struct sim_outcome {
     int64_t events;                /* arrivals and completions */
     bool cut;                      /* ended by `duration` */
     bool saturated;                /* any pool */
-    bool abandoned;                /* the observer said so */
+    bool abandoned;                /* the observer said so: nothing else is set then */
 };
 
 void sim_outcome_release(struct sim_outcome *outcome); /* accepts a zeroed one */

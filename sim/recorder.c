@@ -94,16 +94,21 @@ static enum verdict judge(const struct slo_threshold *threshold, const struct re
     return ages && age > threshold->limit ? VERDICT_FAILED : VERDICT_UNDECIDED;
 }
 
-/* Counts the thresholds of a measured request that was not rejected; true if it violated one. */
+/* Counts the thresholds of a measured request that was not rejected; true if it violated one. An unfinished one that has violated
+ * something is left out of nothing: its TPOT, which it cannot have, counts as missed. */
 static bool judge_all(const struct recorder *recorder, const struct request_record *record, i128 age) {
     const struct workload_config *workload = &recorder->config->workloads[record->workload];
     struct workload_outcome *out = &recorder->outcome->workloads[record->workload];
+    enum verdict verdicts[SLO_THRESHOLD_MAX];
     bool violated = false;
     for (size_t i = 0; i < workload->slo_count; i++) {
-        enum verdict verdict = judge(&workload->slo[i], record, age);
-        out->slo[i].met += verdict == VERDICT_MET;
-        out->slo[i].undecided += verdict == VERDICT_UNDECIDED;
-        violated = violated || verdict == VERDICT_FAILED;
+        verdicts[i] = judge(&workload->slo[i], record, age);
+        violated = violated || verdicts[i] == VERDICT_FAILED;
+    }
+    for (size_t i = 0; i < workload->slo_count; i++) {
+        bool left_out = verdicts[i] == VERDICT_UNDECIDED && !(violated && workload->slo[i].metric == LATENCY_TPOT);
+        out->slo[i].met += verdicts[i] == VERDICT_MET;
+        out->slo[i].undecided += left_out;
     }
     return violated;
 }

@@ -60,7 +60,7 @@ static uint32_t nth_replica(const struct router *router, const struct route_targ
         }
         n -= size;
     }
-    CHECK(!"replica within the target");
+    CHECK_NEVER("replica within the target");
     return 0;
 }
 
@@ -117,6 +117,6 @@ uint32_t router_pick(struct router *router, uint32_t workload, uint64_t draw, co
     case ROUTING_POLICY_COUNT:
         break;
     }
-    CHECK(!"a policy that picks a replica");
+    CHECK_NEVER("a policy that picks a replica");
     return 0;
 }

@@ -223,7 +223,7 @@ static void play_event(struct cluster *cluster, size_t source, const struct even
     case EVENT_CUT:
         break;
     }
-    CHECK(!"an event that is played");
+    CHECK_NEVER("an event that is played");
 }
 
 bool cluster_step(struct cluster *cluster, int64_t *key) {
@@ -357,12 +357,15 @@ bool simulate(const struct sim_config *config, const struct observer *observer, 
         }
     }
     bool failed = cluster.failed;
-    if (!failed) {
-        cluster_finish(&cluster);
-        *outcome = result;
-    } else {
+    if (failed || result.abandoned) {
         sim_outcome_release(&result);
+        result = (struct sim_outcome){.abandoned = !failed};
+    } else {
+        cluster_finish(&cluster);
     }
     cluster_release(&cluster);
+    if (!failed) {
+        *outcome = result;
+    }
     return !failed;
 }

@@ -31,7 +31,8 @@ from scenario import CaseError
 TOLERANCE = {
     "blis": {50: 0.5, 99: 1.0},
     "blis, preempted": {50: 0.5, 90: 10.0},
-    "vidur": {50: 1.5, 99: 5.0},
+    "vidur": {50: 0.5, 99: 3.0},
+    "vidur, preempted": {50: 1.5, 99: 5.0},
 }
 
 
@@ -119,7 +120,7 @@ def compare(ours, expected, peer):
 
 def tolerance_of(peer, preempted):
     """The row of TOLERANCE that applies; `preempted`: in either run."""
-    return TOLERANCE["blis, preempted" if peer is blis and preempted else peer.NAME]
+    return TOLERANCE[peer.NAME + ", preempted" if preempted else peer.NAME]
 
 
 def report(name, errors, limits):

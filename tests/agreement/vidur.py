@@ -2,7 +2,7 @@
 
 import collections
 
-from scenario import CaseError, render, us
+from scenario import CaseError, flow, render, us
 
 NAME = "vidur"
 TRACE = "requests.csv"
@@ -11,7 +11,6 @@ RUNS = 2  # the first tells how many sequences decode together
 PADDED_OPERATORS = ("attn_pre_proj", "attn_post_proj", "mlp_up_proj", "mlp_down_proj", "mlp_act", "attn_rope",
                     "input_layernorm", "post_attention_layernorm", "add")
 TOKEN_PADDING = 8
-MEAN_PADDING = (TOKEN_PADDING - 1) / 2
 
 # A decode asks for a free block whether it needs one or not: the last block taken, the next decode preempts.
 SPARE_BLOCKS = 1
@@ -74,7 +73,6 @@ class StepTime:
         self.layers = params["num_layers"]
         self.kv_rounding = (params["kv_granularity"] - 1) / 2
         self.mean_together = sum(time * count for count, time in together.items()) / total
-        self.padding = sum(time * (-count % TOKEN_PADDING) for count, time in together.items()) / total
         self.fixed = sum(table[name][0] for name in PADDED_OPERATORS)
         self.padded = sum(table[name][1] for name in PADDED_OPERATORS)
         self.save = table["attn_kv_cache_save"]
@@ -82,11 +80,10 @@ class StepTime:
         self.prefill_factor = 1 + params["prefill_batching_overhead_fraction"]
         self.decode = [factor * coefficient for coefficient in table["attn_decode"]]
 
-    def prefill_cost(self, prompts, is_full, has_decodes):
+    def prefill_cost(self, prompts, has_decodes):
         """(tokens, pairs, cost) of a step that prefills `prompts`, each (tokens, context before).
 
-        The cost is what they add to c0 and the linear operators: attention, another padding than decodes have, and less
-        the share of decodes if there are none.
+        The cost is what they add to c0 and the linear operators: attention, less the share of decodes if there are none.
         """
         tokens = sum(new for new, _ in prompts)
         pairs = sum(new * (context + new / 2) for new, context in prompts)
@@ -95,22 +92,23 @@ class StepTime:
         cost = self.prefill[0] + self.prefill[1] * rounded * squares ** 0.5 + self.prefill[2] * squares
         if len(prompts) > 1:
             cost *= self.prefill_factor
-        padding = 0 if is_full else MEAN_PADDING
-        return tokens, pairs, cost + (padding - self.padding) * self.padded - (0 if has_decodes else self.decode[0])
+        return tokens, pairs, cost - (0 if has_decodes else self.decode[0])
 
-    def linear_us(self, costs):
-        """c0..c4 in microseconds, from the chunks' costs."""
+    def step_time(self, costs):
+        """c0..c4 and padding, from the chunks' costs."""
         per_token = self.padded + self.save[1]
         a, b = fit_prefill(costs)
         ahead = 1 + self.kv_rounding  # Vidur counts the token that is being written
         scale = 1000 * self.layers
-        return {
-            "c0": scale * (self.fixed + self.padding * self.padded + self.save[0] + self.decode[0]),
-            "c1": scale * (per_token + a),
-            "c2": scale * (per_token + self.decode[1] * ahead),
-            "c3": scale * self.decode[1],
-            "c4": scale * b,
+        linear = {
+            "c0": self.fixed + self.save[0] + self.decode[0],
+            "c1": per_token + a,
+            "c2": per_token + self.decode[1] * ahead,
+            "c3": self.decode[1],
+            "c4": b,
         }
+        padding = {"multiple": TOKEN_PADDING, "per_token": us(scale * self.padded)}
+        return {key: us(scale * value) for key, value in linear.items()} | {"padding": flow(padding)}
 
 
 def prefilled_together(rows, earlier):
@@ -131,14 +129,14 @@ def sarathi(params, step, rows, earlier):
     del earlier
     size = params["chunk_size"]
     left = max(1, size - round(step.mean_together))
-    costs = [step.prefill_cost([chunk], is_full=chunk[0] == left, has_decodes=True)
+    costs = [step.prefill_cost([chunk], has_decodes=True)
              for row in rows for chunk in chunks(int(row["num_prefill_tokens"]), left)]
     return {"policy": "continuous", "max_num_batched_tokens": size, "kv_admission": "prompt"}, costs
 
 
 def vllm(params, step, rows, earlier):
     """Whole prompts in steps of their own."""
-    costs = [step.prefill_cost([(length, 0) for length in lengths], is_full=False, has_decodes=False)
+    costs = [step.prefill_cost([(length, 0) for length in lengths], has_decodes=False)
              for lengths in prefilled_together(rows, earlier)]
     return {"policy": "prefill-first", "max_num_batched_tokens": params["max_tokens_in_batch"]}, costs
 
@@ -167,4 +165,4 @@ def scenario(name, params, trace, rows, earlier):
         "watermark_blocks": max(0, params["watermark_blocks"] - SPARE_BLOCKS),
         "on_preempt": "recompute",
     }
-    return render(case, {}, batching, {key: us(value) for key, value in step.linear_us(costs).items()})
+    return render(case, {}, batching, step.step_time(costs))

@@ -81,7 +81,8 @@ static bool histograms_differ(struct finding *finding, const char *name, const s
 }
 
 static bool counts_differ(struct finding *finding, const struct request_counts *a, const struct request_counts *b) {
-    return differ(finding, "emitted", a->emitted, b->emitted) || differ(finding, "completed", a->completed, b->completed) ||
+    return differ(finding, "emitted", a->emitted, b->emitted) ||
+           differ(finding, "completed", a->completed, b->completed) ||
            differ(finding, "waiting", a->waiting, b->waiting) || differ(finding, "running", a->running, b->running);
 }
 
@@ -108,7 +109,8 @@ static bool workloads_differ(struct finding *finding, const struct workload_outc
     }
     for (size_t pool = 0; pool < pools; pool++) {
         const struct token_counts *x = &a->tokens[pool], *y = &b->tokens[pool];
-        if (differ(finding, "tokens input", x->input, y->input) || differ(finding, "tokens output", x->output, y->output) ||
+        if (differ(finding, "tokens input", x->input, y->input) ||
+            differ(finding, "tokens output", x->output, y->output) ||
             differ(finding, "tokens recomputed", x->recomputed, y->recomputed) ||
             differ(finding, "tokens prefilled", x->prefilled, y->prefilled)) {
             return true;

@@ -1,7 +1,8 @@
 /* differential.c - plays random scenarios with both engines and compares every number.
  *
- *     differential COUNT [FIRST]
- * On a difference it shrinks the scenario to as few requests as still differ, prints it with both lists of ends, and exits 1. */
+ *     differential [--brief] [COUNT [FIRST]]
+ * On a difference it shrinks the scenario to as few requests as still differ, prints it with both lists of ends, and exits 1. --brief: it says
+ * only which and what. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,6 +117,9 @@ static void report(struct random_scenario *scenario) {
 }
 
 int main(int argc, char **argv) {
+    bool brief = argc > 1 && strcmp(argv[1], "--brief") == 0;
+    argv += brief;
+    argc -= brief;
     uint64_t count = argc > 1 ? strtoull(argv[1], NULL, 10) : 300;
     uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     for (uint64_t number = first; number < first + count; number++) {
@@ -124,7 +128,9 @@ int main(int argc, char **argv) {
         bool agree = engines_agree(scenario, what);
         if (!agree) {
             printf("scenario %" PRIu64 ": %s\n", number, what);
-            report(scenario);
+            if (!brief) {
+                report(scenario);
+            }
         }
         random_scenario_free(scenario);
         if (!agree) {

@@ -63,8 +63,7 @@ static void list_free(struct arrival_source *source) {
     free(source);
 }
 
-static struct arrival_source *list_open(const void *context, uint64_t seed, uint32_t replication,
-                                        struct diags *diags) {
+static struct arrival_source *list_open(const void *context, uint64_t seed, uint32_t replication, struct diags *diags) {
     static const struct arrival_source_type type = {.name = "list", .next = list_next, .free = list_free};
     (void)seed;
     (void)replication;
@@ -94,8 +93,16 @@ static double any_cost(struct dice *dice) {
 
 static void make_step(struct dice *dice, struct linear_step *step) {
     *step = (struct linear_step){.c0_s = any_cost(dice)};
-    if (chance(dice, 0.3)) {
+    double kind = uniform(dice);
+    if (kind < 0.3) {
         step->c0_s = 0.01; /* constant steps: ties on their boundaries can be constructed */
+        return;
+    }
+    if (kind < 0.4) { /* many steps within a key */
+        double part_s = key_to_s(1) / (double)between(dice, 1, 1000);
+        step->c0_s = uniform(dice) * part_s;
+        step->c2_s = chance(dice, 0.5) ? 0 : uniform(dice) * part_s;
+        step->c3_s = chance(dice, 0.5) ? 0 : uniform(dice) * part_s / 100;
         return;
     }
     step->c1_s = any_cost(dice) / 50;
@@ -139,6 +146,15 @@ static void add_roofline(struct dice *dice, struct step_model *model) {
     }
 }
 
+/* Next to nothing, or as much as the power of a step: then the cap may bind in some steps of a stretch. */
+static int64_t any_energy(struct dice *dice) {
+    int64_t most = 1;
+    for (int64_t digits = between(dice, 0, 16); digits > 0; digits--) {
+        most *= 10;
+    }
+    return between(dice, 0, most);
+}
+
 static void make_work(struct dice *dice, struct work_model *work) {
     *work = (struct work_model){
         .flop_per_token = between(dice, 0, 1000000),
@@ -148,8 +164,8 @@ static void make_work(struct dice *dice, struct work_model *work) {
         .byte_per_step = between(dice, 0, 1000000),
         .byte_per_token = between(dice, 0, 1000),
         .byte_per_context = between(dice, 0, 10000),
-        .energy_per_flop = between(dice, 0, 1000000000),
-        .energy_per_byte = between(dice, 0, 1000000000),
+        .energy_per_flop = any_energy(dice),
+        .energy_per_byte = any_energy(dice),
         .active_mw = between(dice, 0, 100000),
     };
     work->cap_mw = chance(dice, 0.3) ? 0 : between(dice, 1, 400000);
@@ -188,6 +204,9 @@ static void make_pool(struct dice *dice, struct random_scenario *scenario, size_
     CHECK(model != NULL);
     if (chance(dice, 0.25)) {
         add_roofline(dice, model);
+    } else if (chance(dice, 0.3)) { /* boundaries drift off the grid, and stay in its keys for a while */
+        model->step += between(dice, 0, 4) << between(dice, 0, KEY_SHIFT - 3);
+        model->step -= model->step > (1 << KEY_SHIFT) ? between(dice, 0, 1) << (KEY_SHIFT - 1) : 0;
     }
     *pool = (struct pool_config){
         .name = names[i],
@@ -201,6 +220,9 @@ static void make_pool(struct dice *dice, struct random_scenario *scenario, size_
     };
     make_batching(dice, &pool->batching);
     pool->num_gpu_blocks = chance(dice, 0.3) ? KV_BLOCKS_UNLIMITED : between(dice, 4, 120);
+    if (pool->num_gpu_blocks != KV_BLOCKS_UNLIMITED && chance(dice, 0.1)) {
+        pool->batching.watermark_blocks = between(dice, 0, pool->num_gpu_blocks); /* many are never admitted */
+    }
     diags_free(diags);
 }
 
@@ -246,7 +268,9 @@ static void make_loop(struct dice *dice, struct scenario_workload *source, struc
         .process = ARRIVAL_CLOSED_LOOP,
         .clients = (uint32_t)between(dice, 1, 20),
         .think_kind = chance(dice, 0.5) ? THINK_CONSTANT : THINK_EXPONENTIAL,
-        .think_s = chance(dice, 0.4) ? 0 : uniform(dice),
+        .think_s = chance(dice, 0.4)   ? 0
+                   : chance(dice, 0.3) ? 0.01
+                                       : uniform(dice),
         .start = chance(dice, 0.5) ? CLOSED_LOOP_START_NOW : CLOSED_LOOP_START_THINK,
     };
     workload->arrivals = arrival_spec_factory(&source->loop);
@@ -292,11 +316,13 @@ static void make_window(struct dice *dice, struct sim_config *config) {
     config->end_key = KEY_NEVER;
     config->max_requests = endless || chance(dice, 0.3) ? between(dice, 1, 500) : 0;
     if (chance(dice, 0.4)) {
-        config->end_key = chance(dice, 0.5) ? key_of_s((double)between(dice, 1, 1000) * 0.01) : key_of_s(uniform(dice) * 200);
+        config->end_key =
+            chance(dice, 0.5) ? key_of_s((double)between(dice, 1, 1000) * 0.01) : key_of_s(uniform(dice) * 200);
         config->end_key += config->end_key == 0;
     }
     if (chance(dice, 0.4)) {
-        config->warmup_key = chance(dice, 0.5) ? key_of_s((double)between(dice, 1, 300) * 0.01) : key_of_s(uniform(dice) * 3);
+        config->warmup_key =
+            chance(dice, 0.5) ? key_of_s((double)between(dice, 1, 300) * 0.01) : key_of_s(uniform(dice) * 3);
     }
 }
 
@@ -334,17 +360,17 @@ void random_scenario_free(struct random_scenario *scenario) {
 
 static void print_pool(const struct pool_config *pool, const struct linear_step *step) {
     const struct batching_config *batching = &pool->batching;
-    printf("pool %s: %" PRId64 " x %s seqs %" PRId64 " budget %" PRId64 " chunk %" PRId64 " blocks %" PRId64 " of %" PRId64
-           " admission %d watermark %" PRId64 " preempt %d deliver %d wait %g len %" PRId64 "\n",
+    printf("pool %s: %" PRId64 " x %s seqs %" PRId64 " budget %" PRId64 " chunk %" PRId64 " blocks %" PRId64
+           " of %" PRId64 " admission %d watermark %" PRId64 " preempt %d deliver %d wait %g len %" PRId64 "\n",
            pool->name, pool->replicas, batching_policy_name(batching->policy), batching->max_num_seqs,
            batching->max_num_batched_tokens, batching->chunk, pool->num_gpu_blocks, pool->block_size,
            (int)batching->kv_admission, batching->watermark_blocks, (int)batching->on_preempt, (int)batching->deliver,
            units_to_s(batching->max_wait), pool->max_model_len);
-    printf("  step c0 %g c1 %g c2 %g c3 %g c4 %g quantum %g padding %" PRId64 " x %g\n", step->c0_s, step->c1_s, step->c2_s,
-           step->c3_s, step->c4_s, step->quantum_s, step->pad_multiple, step->pad_token_s);
+    printf("  step c0 %g c1 %g c2 %g c3 %g c4 %g quantum %g padding %" PRId64 " x %g\n", step->c0_s, step->c1_s,
+           step->c2_s, step->c3_s, step->c4_s, step->quantum_s, step->pad_multiple, step->pad_token_s);
     const struct step_model *model = pool->step_model;
-    printf("  body %" PRId64 " + %" PRId64 " head %" PRId64 " + %" PRId64 " expert %" PRId64 " + %" PRId64 " seq %" PRId64
-           " token %" PRId64 " prefill %" PRId64 " captured to %" PRId64 "\n",
+    printf("  body %" PRId64 " + %" PRId64 " head %" PRId64 " + %" PRId64 " expert %" PRId64 " + %" PRId64
+           " seq %" PRId64 " token %" PRId64 " prefill %" PRId64 " captured to %" PRId64 "\n",
            model->body, model->body_token, model->head, model->head_seq, model->expert, model->expert_token, model->seq,
            model->token, model->prefill_step, model->captured.max);
 }

@@ -448,16 +448,16 @@ static void a_quantum_floors_each_step(void **state) {
     play_release(&play);
 }
 
-/* Steps that cost nothing take a unit each; thousands of them fit in one key, and time goes on. */
-static void a_step_without_cost_takes_one_unit(void **state) {
+/* Steps that cost nothing take a key each, and time goes on. */
+static void a_step_without_cost_takes_one_key(void **state) {
     (void)state;
     struct play play;
     play_init(&play, 0, 0, 0, 0);
     PLAY_ROWS(&play, 0, {0, 4, 50000}, {0, 4, 3});
     play_run(&play);
-    assert_true(play_record(&play, 0)->e2e == 50000);
-    assert_true(play_record(&play, 1)->e2e == 3);
-    assert_true(play.outcome.pools[0].busy == 50000);
+    assert_true(play_record(&play, 0)->e2e == 50000 * STEP_UNITS_MIN);
+    assert_true(play_record(&play, 1)->e2e == 3 * STEP_UNITS_MIN);
+    assert_true(play.outcome.pools[0].busy == 50000 * STEP_UNITS_MIN);
     play_release(&play);
 }
 
@@ -528,7 +528,7 @@ int main(void) {
         cmocka_unit_test(a_prompt_may_be_reserved_whole),
         cmocka_unit_test(a_head_that_does_not_fit_holds_up_the_queue),
         cmocka_unit_test(a_quantum_floors_each_step),
-        cmocka_unit_test(a_step_without_cost_takes_one_unit),
+        cmocka_unit_test(a_step_without_cost_takes_one_key),
         cmocka_unit_test(great_costs_stay_exact),
         cmocka_unit_test(tpot_of_a_long_answer_is_exact),
         cmocka_unit_test(delivery_by_batch_means_nothing_without_batches),

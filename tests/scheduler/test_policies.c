@@ -189,7 +189,8 @@ static void a_batch_may_be_delivered_whole(void **state) {
     play_release(&play);
 }
 
-/* Three blocks. A: 4 in, 5 out, ends with 8 tokens; B would too, beside it: 4 blocks. B goes alone, with one. */
+/* Three blocks. A: 4 in, 5 out, ends with 8 tokens; B would too, beside it: 4 blocks. With 3 B goes
+ * alone, with one; with 4 both hold 2 from the start. */
 static void a_static_batch_takes_what_fits_at_its_end(void **state) {
     (void)state;
     struct play play;
@@ -205,6 +206,19 @@ static void a_static_batch_takes_what_fits_at_its_end(void **state) {
                                     "r0 38-50: 0*, blocks 2, waiting 1\n"
                                     "r0 50-62: 0*, blocks 2, waiting 1\n"
                                     "r0 62-76: 1+4, blocks 1, waiting 0\n");
+    play_release(&play);
+
+    play_init(&play, 10, 1, 2, 0);
+    PLAY_ROWS(&play, 0, {0, 4, 5}, {0, 4, 1});
+    play.pools[0].batching.policy = BATCHING_STATIC;
+    play.pools[0].batching.max_num_seqs = 2;
+    play.pools[0].num_gpu_blocks = 4;
+    play_run(&play);
+    assert_string_equal(play.steps, "r0 0-18: 0+4 1+4, blocks 4, waiting 0\n"
+                                    "r0 18-32: 0* 1*, blocks 4, waiting 0\n"
+                                    "r0 32-46: 0* 1*, blocks 4, waiting 0\n"
+                                    "r0 46-60: 0* 1*, blocks 4, waiting 0\n"
+                                    "r0 60-74: 0* 1*, blocks 4, waiting 0\n");
     play_release(&play);
 }
 

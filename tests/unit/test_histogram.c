@@ -55,7 +55,7 @@ struct sample {
 /* The definition, tried at each edge in turn; -1 where there is none. */
 static i128 slow_quantile(const struct sample *sample, uint64_t numerator, uint64_t denominator) {
     i128 best = -1;
-    i128 max = -1;
+    i128 max = 0;
     for (size_t i = 0; i < sample->known_count; i++) {
         max = sample->known[i] > max ? sample->known[i] : max;
     }
@@ -70,7 +70,7 @@ static i128 slow_quantile(const struct sample *sample, uint64_t numerator, uint6
             best = edge;
         }
     }
-    return best < max ? best : max;
+    return best == upper_edge(max) ? max : best;
 }
 
 /* Of 1 to `bits_max` bits, every length as likely. */
@@ -189,6 +189,51 @@ static void the_greatest_value_has_a_bin(void **context) {
     histogram_release(&histogram);
 }
 
+/* Of 1000 known and 3 open requests the 99.9th percentile needs rank ceil(0.999 x 1003) = 1002 while all three count, and
+ * ceil(0.999 x 1000) = 999 at their age: 5000. Half of the known are at 100, the rest at 4000. */
+static void a_percentile_lies_above_the_known_where_open_requests_decide(void **context) {
+    (void)context;
+    struct histogram known, open;
+    histogram_init(&known);
+    histogram_init(&open);
+    histogram_add(&known, 100, 500);
+    histogram_add(&known, 4000, 500);
+    histogram_add(&open, 5000, 3);
+    i128 value = 0;
+    assert_true(histogram_quantile(&known, &open, 999, 1000, &value));
+    assert_true(value >= 5000 && value < 5016);
+    assert_true(histogram_quantile(&known, &open, 50, 100, &value));
+    assert_true(value == 4000);
+    histogram_release(&known);
+    histogram_release(&open);
+}
+
+/* A stretch of decoding adds an arithmetic series of gaps at once: the same bins, sum and maximum as one by one. */
+static void a_series_is_its_terms(void **context) {
+    (void)context;
+    state = 5;
+    for (int round = 0; round < 200; round++) {
+        struct histogram whole, single;
+        histogram_init(&whole);
+        histogram_init(&single);
+        i128 first = any_value(60);
+        i128 growth = round % 4 == 0 ? 0 : any_value(40);
+        uint64_t terms = next_word() % 300;
+        histogram_add_series(&whole, first, growth, terms, 7);
+        for (uint64_t i = 0; i < terms; i++) {
+            histogram_add(&single, first + growth * (i128)i, 7);
+        }
+        assert_true(whole.sum == single.sum && whole.count == single.count && whole.max == single.max);
+        for (size_t octave = 0; octave < HISTOGRAM_OCTAVES; octave++) {
+            if (single.octaves[octave] != NULL) {
+                assert_memory_equal(whole.octaves[octave], single.octaves[octave], 512 * sizeof(uint64_t));
+            }
+        }
+        histogram_release(&whole);
+        histogram_release(&single);
+    }
+}
+
 static void merging_gives_what_adding_all_to_one_gives(void **context) {
     (void)context;
     state = 4;
@@ -227,6 +272,8 @@ int main(void) {
         cmocka_unit_test(a_bin_is_at_most_a_512th_of_its_value_wide),
         cmocka_unit_test(sum_count_and_max_are_exact),
         cmocka_unit_test(the_greatest_value_has_a_bin),
+        cmocka_unit_test(a_percentile_lies_above_the_known_where_open_requests_decide),
+        cmocka_unit_test(a_series_is_its_terms),
         cmocka_unit_test(merging_gives_what_adding_all_to_one_gives),
     };
     return cmocka_run_group_tests_name("histogram", tests, NULL, NULL);

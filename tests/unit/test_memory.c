@@ -52,7 +52,7 @@ static struct memory_request request_for(const struct llm *llm, const struct gpu
                                    .max_num_seqs = 256};
 }
 
-/* 72e9 - 16,059,990,016 - (8,192 x 118,784 + 256 x 8 x 128,256) - 0.7e9 = 54,004,263,168 B; / (16 x 131,072) = 25,751. */
+/* 0.9 x 80 x 2^30 - 16,059,990,016 - (8,192 x 118,784 + 256 x 8 x 128,256) - 0.7e9 = 59,313,674,496 B; / (16 x 131,072) = 28,282. */
 static void what_is_left_is_kv_blocks(void **state) {
     (void)state;
     struct llm llm = llama_8b();
@@ -63,13 +63,13 @@ static void what_is_left_is_kv_blocks(void **state) {
     assert_true(memory_plan_make(&request, &plan, diags, nowhere));
     assert_true(plan.weight_byte == 16059990016.0);
     assert_true(plan.activation_byte_per_gpu == 1235746816.0);
-    assert_true(plan.kv_byte_per_gpu == 54004263168.0);
-    assert_int_equal(plan.num_gpu_blocks, 25751);
+    assert_true(fabs(plan.kv_byte_per_gpu - 59313674496.0) < 1);
+    assert_int_equal(plan.num_gpu_blocks, 28282);
     struct arena *arena = arena_new();
     assert_string_equal(
         memory_plan_text(&request, &plan, arena),
-        "80 GB x 0.9 = 72.0 GB per GPU - weights 16.1 - activations 1.2 - overhead 0.7 = 54.0 GB for KV: "
-        "25751 blocks of 16 tokens (131072 B per token and GPU)");
+        "85.9 GB x 0.9 = 77.3 GB per GPU - weights 16.1 - activations 1.2 - overhead 0.7 = 59.3 GB for KV: "
+        "28282 blocks of 16 tokens (131072 B per token and GPU)");
     arena_free(arena);
     diags_free(diags);
 }
@@ -86,19 +86,19 @@ static void what_does_not_fit_is_refused_with_the_arithmetic(void **state) {
     diags_free(diags);
 }
 
-/* 2 x 80 GB hold 141.1 GB of weights, but 72 - 70.6 leaves nothing for KV. */
+/* 2 x 74 x 2^30 B hold 141.1 GB of weights, but 71.5 - 70.6 leaves nothing for KV. */
 static void weights_without_room_for_kv_are_refused(void **state) {
     (void)state;
     struct llm llm = llama_70b();
-    struct gpu gpu = gpu_named("H100-SXM", 80);
+    struct gpu gpu = gpu_named("X74", 74);
     struct memory_request request = request_for(&llm, &gpu, 2);
     struct memory_plan plan;
     struct diags *diags = diags_new();
     assert_false(memory_plan_make(&request, &plan, diags, nowhere));
     assert_string_equal(
         diags_first_message(diags),
-        "Llama-3.1-70B in bf16 leaves no room for its KV cache on 2 x H100-SXM: 80 GB x 0.9 = 72.0 GB per GPU - "
-        "weights 70.6 - activations 1.4 - overhead 1.2 = -1.1 GB; raise tensor_parallel or lower "
+        "Llama-3.1-70B in bf16 leaves no room for its KV cache on 2 x X74: 79.5 GB x 0.9 = 71.5 GB per GPU - "
+        "weights 70.6 - activations 1.4 - overhead 1.2 = -1.6 GB; raise tensor_parallel or lower "
         "max_num_batched_tokens");
     diags_free(diags);
 }

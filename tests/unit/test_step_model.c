@@ -245,7 +245,8 @@ static void a_linear_step_pads_its_tokens(void **state) {
     struct diags *diags = diags_new();
     const struct linear_step linear = {
         .c0_s = 1e-3, .c1_s = 10e-6, .c2_s = 20e-6, .pad_multiple = 8, .pad_token_s = 48e-6};
-    const struct work_model counts = {.flop_per_token = 100, .flop_per_seq = 7, .byte_per_step = 50, .byte_per_token = 3};
+    const struct work_model counts = {
+        .flop_per_token = 100, .flop_per_seq = 7, .byte_per_step = 50, .byte_per_token = 3};
     struct step_model *model = step_model_new_linear(&linear, &counts, diags, nowhere);
     struct step_work work = {.prefill_seqs = 1, .prefill_tokens = 2, .decode_seqs = 3};
     i128 duration = step_model_duration(model, &work);
@@ -303,11 +304,14 @@ static void a_quantum_floors_but_leaves_one(void **state) {
     step_model_free(model);
 }
 
-static void a_step_lasts_at_least_one_unit(void **state) {
+static void a_step_lasts_at_least_one_key(void **state) {
     (void)state;
-    struct step_model *model = linear_model(0, 0, 0, 0, 0, 0);
     const struct step_work work = {.decode_seqs = 1};
-    assert_true(step_model_duration(model, &work) == 1);
+    struct step_model *model = linear_model(0, 0, 0, 0, 0, 0);
+    assert_true(step_model_duration(model, &work) == STEP_UNITS_MIN);
+    step_model_free(model);
+    model = linear_model(0, 0, 0, 0, 0, 1e-12);
+    assert_true(step_model_duration(model, &work) == STEP_UNITS_MIN);
     step_model_free(model);
 }
 
@@ -378,7 +382,7 @@ int main(void) {
         cmocka_unit_test(a_linear_step_pads_its_tokens),
         cmocka_unit_test(a_captured_batch_is_the_next_size),
         cmocka_unit_test(a_quantum_floors_but_leaves_one),
-        cmocka_unit_test(a_step_lasts_at_least_one_unit),
+        cmocka_unit_test(a_step_lasts_at_least_one_key),
         cmocka_unit_test(decode_share_is_what_decodes_alone_would_take),
         cmocka_unit_test(coefficients_beyond_int64_are_named),
         cmocka_unit_test(a_blank_peak_is_an_error_not_zero),

@@ -217,6 +217,7 @@ static void guesses_are_near_or_a_prefix_of_one_candidate_only(void **context) {
     assert_string_equal(text_guess(span_of("GPU"), KEYS, COUNT), "gpu");
     assert_string_equal(text_guess(span_of("rou"), KEYS, COUNT), "routing");
     assert_string_equal(text_guess(span_of("max_num_b"), KEYS, COUNT), "max_num_batched_tokens");
+    assert_string_equal(text_guess(span_of("Replicas-of-the-model"), KEYS, COUNT), "replicas");
     assert_null(text_guess(span_of("max_num"), KEYS, COUNT));
     assert_null(text_guess(span_of("colour"), KEYS, COUNT));
     assert_null(text_guess(span_of(""), KEYS, COUNT));

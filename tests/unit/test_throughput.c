@@ -203,6 +203,16 @@ static void each_resource_can_bind(void **state) {
     assert_binding(&slow_links, load_of(64, 2000, 100), BINDING_COMMUNICATION);
 }
 
+/* 1,000 blocks of 16; a slot holds 1,000 + 500 - 1 tokens on average, and half a block more. */
+static void short_kv_cuts_the_slots(void **state) {
+    (void)state;
+    struct throughput_rig rig = rig_of(llama_8b(), 1, 1000);
+    make(&rig);
+    const struct throughput_load load = load_of(256, 1000, 1000);
+    assert_near(throughput_of(&rig.machine, &load).batch, 16000 / (1499.0 + 8), 1e-12);
+    step_model_free(rig.model);
+}
+
 static void a_request_that_does_not_fit_earns_nothing(void **state) {
     (void)state;
     struct throughput_rig rig = rig_of(llama_8b(), 1, 100);
@@ -223,6 +233,7 @@ int main(void) {
         cmocka_unit_test(prices_follow_from_rate_and_power),
         cmocka_unit_test(the_rate_is_the_engines_capacity),
         cmocka_unit_test(each_resource_can_bind),
+        cmocka_unit_test(short_kv_cuts_the_slots),
         cmocka_unit_test(a_request_that_does_not_fit_earns_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

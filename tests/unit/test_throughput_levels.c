@@ -308,6 +308,39 @@ static void the_grid_finds_what_is_best(void **state) {
     grid_release(&grid);
 }
 
+/* The cheapest within the limits of one machine; infinite without any. */
+static double cheapest_of(const struct grid *grid, size_t machine) {
+    double cheapest = HUGE_VAL;
+    for (size_t i = 0; i < grid->count; i++) {
+        bool counts = grid->meets[i] && grid->picks[i].place.machine == machine;
+        cheapest = counts ? fmin(cheapest, grid->picks[i].usd_per_mtok) : cheapest;
+    }
+    return cheapest;
+}
+
+static void each_machine_is_named_once_if_asked(void **state) {
+    enum cpu_level level = level_of(state);
+    const struct throughput_limits limits = {.ttft_s = 2, .tpot_s = 0.05};
+    struct grid grid;
+    struct throughput_ranking ranking;
+    grid_make(&grid, &limits);
+    throughput_ranking_init(&ranking, TOP);
+    ranking.one_per_machine = true;
+    throughput_grid(level, &grid.axes, &limits, &ranking);
+    size_t machines = 0;
+    for (size_t m = 0; m < MACHINES; m++) {
+        machines += cheapest_of(&grid, m) < HUGE_VAL;
+    }
+    assert_int_equal(ranking.top_count, machines);
+    assert_true(machines > 1);
+    for (size_t i = 0; i < ranking.top_count; i++) {
+        assert_same_bits(&ranking.top[i].usd_per_mtok, cheapest_of(&grid, ranking.top[i].place.machine), "cheapest");
+        assert_true(i == 0 || ranking.top[i - 1].usd_per_mtok <= ranking.top[i].usd_per_mtok);
+    }
+    throughput_ranking_release(&ranking);
+    grid_release(&grid);
+}
+
 static void nothing_within_the_limits_is_an_empty_top(void **state) {
     enum cpu_level level = level_of(state);
     const struct throughput_limits limits = {.ttft_s = 0, .tpot_s = 0};
@@ -330,6 +363,7 @@ int main(void) {
     } rows[] = {
         {"arrays_have_the_definitions_bits", arrays_have_the_definitions_bits},
         {"the_grid_finds_what_is_best", the_grid_finds_what_is_best},
+        {"each_machine_is_named_once_if_asked", each_machine_is_named_once_if_asked},
         {"nothing_within_the_limits_is_an_empty_top", nothing_within_the_limits_is_an_empty_top},
     };
     enum { ROWS = sizeof rows / sizeof rows[0] };

@@ -473,6 +473,18 @@ static void a_scan_reconciles_and_hashes(void **state) {
 }
 
 /* Rows longer than the buffer, and a quote that never closes, in a file made here. */
+static void what_a_prefix_cache_would_hold_is_summed_over_the_rows_taken(void **state) {
+    (void)state;
+    struct replay replay;
+    struct trace_stats stats;
+    begin(&replay, "prefixes.csv", TRACE_NORMALISED);
+    assert_true(trace_scan(&replay.spec, &stats, replay.diags));
+    assert_int_equal(stats.emitted, 4);
+    assert_int_equal(stats.sum_input_tokens, 1000);
+    assert_int_equal(stats.sum_prefix_tokens, 250); /* one is blank, one no number, one of a failed request */
+    diags_free(replay.diags);
+}
+
 static void long_rows_pass_and_endless_ones_do_not(void **state) {
     (void)state;
     struct replay replay;
@@ -523,6 +535,7 @@ int main(void) {
         cmocka_unit_test(mistakes_are_named_where_they_are),
         cmocka_unit_test(a_near_miss_of_a_column_is_guessed),
         cmocka_unit_test(a_scan_reconciles_and_hashes),
+        cmocka_unit_test(what_a_prefix_cache_would_hold_is_summed_over_the_rows_taken),
         cmocka_unit_test(long_rows_pass_and_endless_ones_do_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,80 @@
+"""The program with and without --stepwise: the same JSON but for run{engine, wall_s, cpu_s}, the same bytes in each file.
+
+Every example (of a week two hours), a scenario that goes through most of the program, and one with padding and captured batch sizes."""
+
+import json
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
+
+from common import SOURCE, Case, main, without_timing
+from rich import RICH
+
+PADDED = """\
+name: padded
+seed: 3
+duration: 20min
+warmup: 90s
+workload:
+  - name: chat
+    pool: linear
+    arrivals: {process: poisson, rate: 6/s}
+    input_tokens: {distribution: lognormal, mean: 300, p99: 1500}
+    output_tokens: {distribution: geometric, mean: 120}
+    slo: {ttft_p99: 2s, tpot_p99: 100ms}
+  - name: code
+    pool: captured
+    arrivals: {process: poisson, rate: 4/s}
+    input_tokens: {distribution: lognormal, mean: 900, p99: 4000}
+    output_tokens: {distribution: geometric, mean: 200}
+fleet:
+  - {name: linear, num_gpu_blocks: 1200, step_time: {model: linear, c0: 8ms, c1: 30us, c2: 60us, c3: 0.4us,
+     padding: {multiple: 8, per_token: 48us}}}
+  - {name: captured, gpu: H100-SXM, model: Mixtral-8x7B, precision: fp8, replicas: 2,
+     step_time: {capture_sizes: [1, 2, 4, 8, 16, 24, 32]}}
+routing: {policy: power-of-two}
+cost: {gpu_usd_per_hour: 2}
+"""
+
+
+class CommandLine(Case):
+    def outputs(self, path, tag, *arguments):
+        """JSON without timing, and the files' bytes, of a run."""
+        done = self.run_program("run", path, "--json", "-q", "-o", f"{tag}.h5", "--requests", f"{tag}.csv", *arguments)
+        made = {"json": without_timing(json.loads(done.stdout))}
+        for suffix in ("h5", "csv"):
+            file = self.dir / f"{tag}.{suffix}"
+            made[suffix] = file.read_bytes()
+            file.unlink()
+        self.assertGreater(len(made["csv"]), 0)
+        return made
+
+    def assert_engines_agree(self, path, *arguments):
+        leap = self.outputs(path, "leap", *arguments)
+        stepwise = self.outputs(path, "stepwise", "--stepwise", *arguments)
+        for name, value in leap.items():
+            self.assertTrue(value == stepwise[name], f"{path}: {name} differs")
+
+    def test_the_rich_scenario(self):
+        path = self.scenario(RICH, "rich.yaml")
+        for point in (0, 5):
+            self.assert_engines_agree(path, "--point", point)
+
+    def test_padding(self):
+        self.assert_engines_agree(self.scenario(PADDED, "padded.yaml"))
+
+    def test_examples(self):
+        paths = sorted((SOURCE / "scenarios" / "examples").glob("*.yaml"))
+        self.assertGreater(len(paths), 0)
+        for path in paths:
+            with self.subTest(path.stem):
+                text = path.read_text()
+                arguments = ["--point", "0"] if "\nsweep:" in text else []
+                if "\nduration: 7d" in text:
+                    arguments += ["--set", "duration=2h"]
+                self.assert_engines_agree(path, *arguments)
+
+
+if __name__ == "__main__":
+    main()
