@@ -274,5 +274,5 @@ void batch_forget_end(const struct cluster *cluster, struct batch *batch, uint32
             return;
         }
     }
-    CHECK(!"a decoder that is to end");
+    CHECK_NEVER("a decoder that is to end");
 }

@@ -16,7 +16,8 @@ i128 leap_decode_duration(const struct leap_replica *replica, int64_t decodes, i
     const struct leap_pool *shared = replica->shared;
     const struct step_model *model = replica->config->step_model;
     if (shared->straight && decodes < shared->decode_fixed_count && shared->decode_fixed[decodes] > 0) {
-        return shared->decode_fixed[decodes] + (i128)step_model_slope(model) * context;
+        i128 duration = shared->decode_fixed[decodes] + (i128)step_model_slope(model) * context;
+        return duration > STEP_UNITS_MIN ? duration : STEP_UNITS_MIN;
     }
     const struct step_work work = {.decode_seqs = decodes, .decode_context = context};
     return step_model_duration(model, &work);
