@@ -89,6 +89,8 @@ struct engine {
     void (*step_start)(struct cluster *cluster, uint32_t replica, int64_t key);
     /* Returns the instant at which the step ended. */
     i128 (*step_end)(struct cluster *cluster, uint32_t replica);
+    /* Plays what the replica does before arrivals at `key`; NULL: replicas cannot be played apart. */
+    void (*advance_to)(struct cluster *cluster, uint32_t replica, int64_t key);
     /* Makes a running request's own numbers true, for its record. */
     void (*settle)(struct cluster *cluster, uint32_t request);
     /* The run ended at `end`: the replica's last part of a step, its integrals. */
@@ -115,6 +117,7 @@ struct cluster {
     uint32_t *free_requests;  /* owned stack */
     size_t request_capacity, free_count;
     int64_t arrived;       /* requests so far, also the next id */
+    bool apart;            /* replicas are played apart, each up to its own arrivals: see cluster_play_apart */
     bool intake_closed;    /* the limit on requests was reached */
     bool failed;           /* a source failed */
     i128 last_step_end;    /* latest end of any step */
@@ -139,6 +142,11 @@ void cluster_release(struct cluster *cluster);
 
 /* Plays one event. False when none is left before the cut, or a source failed. `*key` is the event's. */
 bool cluster_step(struct cluster *cluster, int64_t *key);
+
+/* Where nothing that a replica does is seen by another, by an arrival or by a watcher, replicas need no common calendar: each is brought
+ * up to date when it gets a request, and the outcome, a sum over replicas, is the same. Turns that on if it holds: an engine that can,
+ * routing that does not look at replicas (or one replica), open arrivals, nobody who wants requests in order of their end. */
+void cluster_play_apart(struct cluster *cluster);
 
 /* Closes the books: meters at the end of the run, unfinished requests, saturation. */
 void cluster_finish(struct cluster *cluster);
@@ -167,6 +175,8 @@ bool cluster_in_window(const struct cluster *cluster, int64_t step_end_key);
 
 /* The next event of a replica. An instant beyond all keys fails the run (rule "time-range"). */
 void cluster_set_replica_event(struct cluster *cluster, uint32_t replica, enum event_class class, i128 instant);
+/* The key of an instant, for an event; false, and the run has failed, if it is beyond all keys. */
+bool cluster_event_key(struct cluster *cluster, i128 instant, int64_t *key);
 void cluster_clear_replica_event(struct cluster *cluster, uint32_t replica);
 
 /* The pool's central queue has another length from `now` on. */

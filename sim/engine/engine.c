@@ -146,17 +146,23 @@ bool cluster_in_window(const struct cluster *cluster, int64_t step_end_key) {
     return warmup == 0 || step_end_key > warmup;
 }
 
-void cluster_set_replica_event(struct cluster *cluster, uint32_t replica, enum event_class class, i128 instant) {
-    i128 key = instant >> KEY_SHIFT;
-    if (key >= KEY_NEVER) {
-        cluster_clear_replica_event(cluster, replica);
+bool cluster_event_key(struct cluster *cluster, i128 instant, int64_t *key) {
+    if (instant >> KEY_SHIFT >= KEY_NEVER) {
         cluster->failed = true;
-        diag_error(cluster->diags, (struct position){0}, "time-range",
-                   "the run passes 9 simulated years; give it a `duration`, or fewer `requests`");
-        return;
+        return diag_error(cluster->diags, (struct position){0}, "time-range",
+                          "the run passes 9 simulated years; give it a `duration`, or fewer `requests`");
     }
-    struct event event = {.key = (int64_t)key, .class = class, .index = replica};
-    calendar_set(&cluster->calendar, source_of_replica(cluster, replica), event);
+    *key = key_of_instant(instant);
+    return true;
+}
+
+void cluster_set_replica_event(struct cluster *cluster, uint32_t replica, enum event_class class, i128 instant) {
+    struct event event = {.class = class, .index = replica};
+    if (cluster_event_key(cluster, instant, &event.key)) {
+        calendar_set(&cluster->calendar, source_of_replica(cluster, replica), event);
+    } else {
+        cluster_clear_replica_event(cluster, replica);
+    }
 }
 
 void cluster_clear_replica_event(struct cluster *cluster, uint32_t replica) {
@@ -239,6 +245,32 @@ bool cluster_step(struct cluster *cluster, int64_t *key) {
     *key = event.key;
     play_event(cluster, source, &event);
     return true;
+}
+
+static bool all_open(const struct cluster *cluster) {
+    for (size_t i = 0; i < cluster->config->workload_count; i++) {
+        const struct arrival_source *source = cluster->intakes[i].source;
+        if (source == NULL || source->type->ended != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void cluster_play_apart(struct cluster *cluster) {
+    enum routing_policy routing = cluster->config->routing;
+    const struct observer *observer = cluster->recorder.observer;
+    bool blind = routing == ROUTING_ROUND_ROBIN || routing == ROUTING_RANDOM ||
+                 (routing != ROUTING_CENTRAL_QUEUE && cluster->replica_count == 1);
+    bool watched = observer != NULL && observer->request_ended != NULL;
+    cluster->apart = cluster->engine->advance_to != NULL && blind && !watched && all_open(cluster);
+}
+
+/* All arrivals have been played: what replicas do up to the cut, or to their last step. */
+static void finish_apart(struct cluster *cluster) {
+    for (uint32_t i = 0; cluster->apart && i < cluster->replica_count; i++) {
+        cluster->engine->advance_to(cluster, i, cluster->config->end_key);
+    }
 }
 
 /* Whether every request has ended and no other will come. (A replica may still sleep: `static`.) */
@@ -348,6 +380,7 @@ bool simulate(const struct sim_config *config, const struct observer *observer, 
     struct cluster cluster;
     struct sim_outcome result;
     cluster_init(&cluster, config, observer, &result, diags);
+    cluster_play_apart(&cluster);
     check_context_set(config->seed, 0);
     int64_t key = 0;
     uint64_t events = 0;
@@ -355,6 +388,9 @@ bool simulate(const struct sim_config *config, const struct observer *observer, 
         if (++events % EVENTS_BETWEEN_REPORTS == 0) {
             result.abandoned = !report(&cluster, key);
         }
+    }
+    if (!result.abandoned) {
+        finish_apart(&cluster);
     }
     bool failed = cluster.failed;
     if (failed || result.abandoned) {

@@ -29,9 +29,20 @@ uint32_t leap_waiting_at(const struct leap_replica *replica, size_t i) {
     return i < own ? queue_at(&replica->waiting, i) : queue_at(replica->pool_queue, i - own);
 }
 
-static void set_event(struct cluster *cluster, const struct leap_replica *replica, enum event_class class,
-                      i128 instant) {
-    cluster_set_replica_event(cluster, replica->index, class, instant);
+static void set_event(struct cluster *cluster, struct leap_replica *replica, enum event_class class, i128 instant) {
+    if (!cluster->apart) {
+        cluster_set_replica_event(cluster, replica->index, class, instant);
+    } else if (cluster_event_key(cluster, instant, &replica->event_key)) {
+        replica->event_class = class;
+    }
+}
+
+static void clear_event(struct cluster *cluster, struct leap_replica *replica) {
+    if (!cluster->apart) {
+        cluster_clear_replica_event(cluster, replica->index);
+    }
+    replica->event_key = KEY_NEVER;
+    replica->event_class = EVENT_STEP_START;
 }
 
 /* Ends the replica's stretch at its first boundary at or after `key`: it may have something new to serve. */
@@ -72,12 +83,20 @@ static void notice(struct cluster *cluster, struct leap_replica *replica, int64_
 
 static void step_start(struct cluster *cluster, uint32_t index, int64_t key);
 
+/* Whether nothing that the replica may see comes before its step start at `key`. */
+static bool starts_next(const struct cluster *cluster, const struct leap_replica *replica, int64_t key) {
+    if (cluster->apart) {
+        return key < replica->horizon;
+    }
+    struct event start = {.key = key, .class = EVENT_STEP_START, .index = replica->index};
+    bool before_cut = key < cluster->config->end_key;
+    return before_cut && calendar_would_be_first(&cluster->calendar, source_of_replica(cluster, replica->index), start);
+}
+
 /* The next step starts where the last ended: now, if nothing comes before it. */
 static void start_at_boundary(struct cluster *cluster, struct leap_replica *replica) {
     int64_t key = key_of_instant(replica->end);
-    struct event start = {.key = key, .class = EVENT_STEP_START, .index = replica->index};
-    bool before_cut = key < cluster->config->end_key;
-    if (before_cut && calendar_would_be_first(&cluster->calendar, source_of_replica(cluster, replica->index), start)) {
+    if (starts_next(cluster, replica, key)) {
         step_start(cluster, replica->index, key);
     } else {
         notice(cluster, replica, key);
@@ -111,7 +130,7 @@ static void step_start(struct cluster *cluster, uint32_t index, int64_t key) {
         return;
     }
     CHECK(replica->batch.count == 0);
-    cluster_clear_replica_event(cluster, index);
+    clear_event(cluster, replica);
     if (wake >= 0) {
         const i128 rest = ((i128)1 << KEY_SHIFT) - 1;
         set_event(cluster, replica, EVENT_STEP_START, wake + rest); /* the first key at or after it */
@@ -418,11 +437,30 @@ static i128 step_end(struct cluster *cluster, uint32_t index) {
     }
     i128 ended = replica->end;
     if (replica->batch.count == 0 && leap_waiting(replica) == 0) {
-        cluster_clear_replica_event(cluster, index);
+        clear_event(cluster, replica);
     } else {
         start_at_boundary(cluster, replica);
     }
     return ended;
+}
+
+/* ---- apart ---- */
+
+/* All that comes before arrivals at `key`. */
+static void advance_to(struct cluster *cluster, uint32_t index, int64_t key) {
+    struct leap_replica *replica = leap_replica_at(cluster, index);
+    replica->horizon = key;
+    while (replica->event_key < key || (replica->event_key == key && replica->event_class == EVENT_STEP_END)) {
+        if (cluster->failed) {
+            return;
+        }
+        if (replica->event_class == EVENT_STEP_START) {
+            step_start(cluster, index, replica->event_key);
+        } else {
+            i128 ended = step_end(cluster, index);
+            cluster->last_step_end = ended > cluster->last_step_end ? ended : cluster->last_step_end;
+        }
+    }
 }
 
 /* ---- the engine ---- */
@@ -470,6 +508,8 @@ static void init_replica(struct cluster *cluster, uint32_t index, uint32_t pool)
         .shared = &state_of(cluster)->pools[pool],
         .config = config,
         .pool_queue = central ? &cluster->pools[pool].queue : NULL,
+        .event_key = KEY_NEVER,
+        .event_class = EVENT_STEP_START,
     };
     batch_init(&replica->batch, config->block_size, cluster->config->workload_count);
     leap_meter_init(cluster, &replica->meter);
@@ -507,6 +547,9 @@ static void release(struct cluster *cluster) {
  * boundary on. Behind others it changes nothing. */
 static void enqueue(struct cluster *cluster, uint32_t index, int64_t key) {
     struct leap_replica *replica = leap_replica_at(cluster, cluster->requests[index].replica);
+    if (cluster->apart) {
+        advance_to(cluster, replica->index, key);
+    }
     bool is_next = replica->waiting.count == 0;
     queue_push_back(&replica->waiting, index);
     leap_meter_waiting(cluster, replica, instant_of_key(key));
@@ -546,6 +589,7 @@ const struct engine leap_engine = {
     .pool_queue_grew = pool_queue_grew,
     .step_start = step_start,
     .step_end = step_end,
+    .advance_to = advance_to,
     .settle = settle,
     .close = close_replica,
 };

@@ -54,6 +54,9 @@ struct leap_replica {
     struct series durations; /* of a stretch of several steps */
     struct step_work work;   /* of its first step */
     struct leap_meter meter;
+    int64_t event_key; /* its next event, where replicas are played apart; KEY_NEVER: none */
+    enum event_class event_class;
+    int64_t horizon; /* arrivals before this key are known then */
 };
 
 struct leap_state {

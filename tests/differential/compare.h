@@ -13,13 +13,14 @@ struct run_log {
     size_t count, capacity;
     struct sim_outcome outcome;
     bool ok;
+    bool watched; /* an observer was there; else no records */
 };
 
-/* Plays the configuration with this engine. */
-void run_log_make(struct run_log *log, const struct sim_config *config, enum engine_kind engine);
+/* Plays the configuration with this engine. One that nobody watches may play replicas apart. */
+void run_log_make(struct run_log *log, const struct sim_config *config, enum engine_kind engine, bool watched);
 void run_log_release(struct run_log *log);
 
-/* True if the runs agree in every record and every number. Otherwise `what` says where not. */
+/* True if the runs agree in every record (if both were watched) and every number. Otherwise `what` says where not. */
 bool run_logs_equal(const struct run_log *a, const struct run_log *b, char *what, size_t size);
 
 #endif

@@ -15,12 +15,15 @@
 enum { TEXT_SIZE = 256 };
 
 static bool engines_agree(const struct random_scenario *scenario, char *what) {
-    struct run_log stepwise, leap;
-    run_log_make(&stepwise, &scenario->config, ENGINE_STEPWISE);
-    run_log_make(&leap, &scenario->config, ENGINE_LEAP);
-    bool equal = run_logs_equal(&stepwise, &leap, what, TEXT_SIZE);
+    struct run_log stepwise, leap, unwatched;
+    run_log_make(&stepwise, &scenario->config, ENGINE_STEPWISE, true);
+    run_log_make(&leap, &scenario->config, ENGINE_LEAP, true);
+    run_log_make(&unwatched, &scenario->config, ENGINE_LEAP, false);
+    bool equal = run_logs_equal(&stepwise, &leap, what, TEXT_SIZE) &&
+                 run_logs_equal(&stepwise, &unwatched, what, TEXT_SIZE);
     run_log_release(&stepwise);
     run_log_release(&leap);
+    run_log_release(&unwatched);
     return equal;
 }
 
@@ -94,7 +97,7 @@ static void minimise(struct random_scenario *scenario) {
 
 static void print_log(const char *name, const struct sim_config *config, enum engine_kind engine) {
     struct run_log log;
-    run_log_make(&log, config, engine);
+    run_log_make(&log, config, engine, true);
     printf("%s:\n", name);
     for (size_t i = 0; i < log.count; i++) {
         const struct request_record *record = &log.records[i];
