@@ -89,8 +89,8 @@ struct engine {
     void (*step_start)(struct cluster *cluster, uint32_t replica, int64_t key);
     /* Returns the instant at which the step ended. */
     i128 (*step_end)(struct cluster *cluster, uint32_t replica);
-    /* Plays what the replica does before arrivals at `key`; NULL: replicas cannot be played apart. */
-    void (*advance_to)(struct cluster *cluster, uint32_t replica, int64_t key);
+    /* All arrivals have been played: what replicas do before arrivals at `key`. NULL: replicas cannot be played apart. */
+    void (*play_out)(struct cluster *cluster, int64_t key);
     /* Makes a running request's own numbers true, for its record. */
     void (*settle)(struct cluster *cluster, uint32_t request);
     /* The run ended at `end`: the replica's last part of a step, its integrals. */
@@ -134,6 +134,12 @@ static inline size_t source_of_invisible(const struct cluster *cluster, uint32_t
 }
 static inline size_t source_of_replica(const struct cluster *cluster, uint32_t replica) {
     return 2 * cluster->config->workload_count + replica;
+}
+
+/* A replica has one request more (+1) or less (-1) waiting and running. */
+static inline void cluster_outstanding_add(struct cluster *cluster, uint32_t replica, int64_t change) {
+    cluster->outstanding[replica] += change;
+    router_changed(&cluster->router, replica, cluster->outstanding[replica]);
 }
 
 void cluster_init(struct cluster *cluster, const struct sim_config *config, const struct observer *observer,

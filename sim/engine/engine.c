@@ -188,7 +188,7 @@ void cluster_complete(struct cluster *cluster, struct request *request, i128 now
     struct request_record record = cluster_record(cluster, request);
     request->ended = true;
     cluster->ended++;
-    cluster->outstanding[request->replica]--;
+    cluster_outstanding_add(cluster, request->replica, -1);
     recorder_ended(&cluster->recorder, &record, cluster_in_window(cluster, key_of_instant(now)));
     intake_request_ended(cluster, request, record.finish, false);
 }
@@ -202,7 +202,7 @@ void cluster_reject(struct cluster *cluster, uint32_t index, enum reject_reason 
     request->ended = true;
     cluster->ended++;
     if (request->replica != UINT32_MAX) {
-        cluster->outstanding[request->replica]--;
+        cluster_outstanding_add(cluster, request->replica, -1);
     }
     recorder_ended(&cluster->recorder, &record, key >= cluster->config->warmup_key);
     intake_request_ended(cluster, request, instant_of_key(key), true);
@@ -263,14 +263,7 @@ void cluster_play_apart(struct cluster *cluster) {
     bool blind = routing == ROUTING_ROUND_ROBIN || routing == ROUTING_RANDOM ||
                  (routing != ROUTING_CENTRAL_QUEUE && cluster->replica_count == 1);
     bool watched = observer != NULL && observer->request_ended != NULL;
-    cluster->apart = cluster->engine->advance_to != NULL && blind && !watched && all_open(cluster);
-}
-
-/* All arrivals have been played: what replicas do up to the cut, or to their last step. */
-static void finish_apart(struct cluster *cluster) {
-    for (uint32_t i = 0; cluster->apart && i < cluster->replica_count; i++) {
-        cluster->engine->advance_to(cluster, i, cluster->config->end_key);
-    }
+    cluster->apart = cluster->engine->play_out != NULL && blind && !watched && all_open(cluster);
 }
 
 /* Whether every request has ended and no other will come. (A replica may still sleep: `static`.) */
@@ -389,8 +382,8 @@ bool simulate(const struct sim_config *config, const struct observer *observer, 
             result.abandoned = !report(&cluster, key);
         }
     }
-    if (!result.abandoned) {
-        finish_apart(&cluster);
+    if (cluster.apart && !result.abandoned) {
+        cluster.engine->play_out(&cluster, config->end_key);
     }
     bool failed = cluster.failed;
     if (failed || result.abandoned) {

@@ -132,7 +132,7 @@ static void route(struct cluster *cluster, uint32_t index) {
         bool dealt = cluster->config->routing == ROUTING_ROUND_ROBIN;
         request->replica = dealt ? request->turn : pick_replica(cluster, request);
         request->pool = pool_of_replica(cluster, request->replica);
-        cluster->outstanding[request->replica]++;
+        cluster_outstanding_add(cluster, request->replica, 1);
     }
     const struct pool_config *pool = &cluster->config->pools[request->pool];
     int64_t room = pool->max_model_len - request->input;

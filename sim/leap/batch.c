@@ -1,6 +1,7 @@
 #include "sim/leap/batch.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/check.h"
@@ -8,33 +9,41 @@
 
 /* ---- completions ---- */
 
-static void place(struct completion *items, size_t i, struct completion item) {
-    for (; i > 0 && item.step < items[(i - 1) / 2].step; i = (i - 1) / 2) {
-        items[i] = items[(i - 1) / 2];
+/* Room for one more at the tail. */
+static void completions_reserve(struct completions *ends) {
+    if (ends->tail < ends->capacity) {
+        return;
     }
-    items[i] = item;
+    size_t count = ends->tail - ends->head;
+    if (2 * count >= ends->capacity) {
+        ends->capacity = 2 * ends->capacity + 16;
+        ends->items = xrealloc(ends->items, ends->capacity, sizeof *ends->items);
+    }
+    memmove(ends->items, ends->items + ends->head, count * sizeof *ends->items);
+    ends->head = 0;
+    ends->tail = count;
 }
 
-static void completions_push(struct completions *heap, struct completion item) {
-    if (heap->count == heap->capacity) {
-        heap->capacity = 2 * heap->capacity + 16;
-        heap->items = xrealloc(heap->items, heap->capacity, sizeof *heap->items);
+static void completions_insert(struct completions *ends, struct completion item) {
+    completions_reserve(ends);
+    size_t low = ends->head, high = ends->tail++;
+    struct completion *items = ends->items;
+    if (high > low && items[high - 1].step > item.step) {
+        size_t end = high;
+        while (low < high) {
+            size_t middle = low + (high - low) / 2;
+            bool before = items[middle].step <= item.step;
+            low = before ? middle + 1 : low;
+            high = before ? high : middle;
+        }
+        memmove(items + high + 1, items + high, (end - high) * sizeof *items);
     }
-    place(heap->items, heap->count++, item);
+    items[high] = item;
 }
 
-/* The smaller child moves up all the way, without a look at the last entry, which belongs near the leaves: that goes into the hole. */
-static void completions_drop(struct completions *heap, size_t i) {
-    struct completion *items = heap->items;
-    size_t count = --heap->count;
-    for (size_t child = 2 * i + 1; child < count; child = 2 * i + 1) {
-        child += child + 1 < count && items[child + 1].step < items[child].step;
-        items[i] = items[child];
-        i = child;
-    }
-    if (i < count) {
-        place(items, i, items[count]);
-    }
+static void completions_drop(struct completions *ends, size_t i) {
+    ends->tail--;
+    memmove(ends->items + i, ends->items + i + 1, (ends->tail - i) * sizeof *ends->items);
 }
 
 /* ---- order of admission ---- */
@@ -151,7 +160,7 @@ static void add_decoder(struct cluster *cluster, struct leap_replica *replica, u
     replica->regenerating += request->emitted < request->delivered;
     count_emitter(cluster, batch, request, 1);
     list_add(&batch->joined, &batch->joined_count, &batch->joined_capacity, index);
-    completions_push(&batch->ends, (struct completion){request->end_step, index});
+    completions_insert(&batch->ends, (struct completion){request->end_step, index});
 }
 
 void batch_start_decoding(struct cluster *cluster, struct leap_replica *replica, uint32_t index) {
@@ -213,7 +222,8 @@ void batch_dissolve(struct cluster *cluster, struct leap_replica *replica) {
         }
     }
     batch->decoding = batch->context = replica->regenerating = 0;
-    batch->ends.count = batch->joined_count = batch->prefilling_count = 0;
+    batch->ends.head = batch->ends.tail = 0;
+    batch->joined_count = batch->prefilling_count = 0;
 }
 
 void batch_regroup(struct cluster *cluster, struct leap_replica *replica) {
@@ -252,24 +262,22 @@ int64_t batch_blocks(const struct batch *batch, int64_t block_size, int64_t ahea
 }
 
 int64_t batch_next_end(const struct batch *batch) {
-    return batch->ends.count > 0 ? batch->ends.items[0].step : INT64_MAX;
+    const struct completions *ends = &batch->ends;
+    return ends->head < ends->tail ? ends->items[ends->head].step : INT64_MAX;
 }
 
 uint32_t batch_pop_end(struct batch *batch) {
-    if (batch_next_end(batch) > batch->steps) {
-        return BATCH_NONE;
-    }
-    CHECK(batch_next_end(batch) == batch->steps);
-    uint32_t index = batch->ends.items[0].request;
-    completions_drop(&batch->ends, 0);
-    return index;
+    int64_t next = batch_next_end(batch);
+    CHECK(next >= batch->steps);
+    return next == batch->steps ? batch->ends.items[batch->ends.head++].request : BATCH_NONE;
 }
 
 void batch_forget_end(const struct cluster *cluster, struct batch *batch, uint32_t index) {
+    const struct completions *ends = &batch->ends;
     int64_t step = cluster->requests[index].end_step;
-    for (size_t i = 0; i < batch->ends.count; i++) {
-        if (batch->ends.items[i].request == index) {
-            CHECK(batch->ends.items[i].step == step);
+    for (size_t i = ends->head; i < ends->tail; i++) {
+        if (ends->items[i].request == index) {
+            CHECK(ends->items[i].step == step);
             completions_drop(&batch->ends, i);
             return;
         }

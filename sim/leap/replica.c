@@ -67,7 +67,7 @@ uint32_t leap_pop_waiting(struct cluster *cluster, struct leap_replica *replica,
     uint32_t request = queue_pop_front(replica->pool_queue);
     cluster_pool_queue_changed(cluster, replica->pool, now);
     cluster->requests[request].replica = replica->index;
-    cluster->outstanding[replica->index]++;
+    cluster_outstanding_add(cluster, replica->index, 1);
     cut_pool(cluster, replica->pool, key_of_instant(now), replica->index);
     return request;
 }
@@ -393,7 +393,7 @@ static void finish_batch(struct cluster *cluster, struct leap_replica *replica) 
     while (batch->first != BATCH_NONE) {
         finish(cluster, replica, batch->first);
     }
-    batch->ends.count = 0;
+    batch->ends.head = batch->ends.tail = 0;
 }
 
 static void end_static(struct cluster *cluster, struct leap_replica *replica, const struct ending *ending) {
@@ -460,6 +460,28 @@ static void advance_to(struct cluster *cluster, uint32_t index, int64_t key) {
             i128 ended = step_end(cluster, index);
             cluster->last_step_end = ended > cluster->last_step_end ? ended : cluster->last_step_end;
         }
+    }
+}
+
+/* A newcomer may be served before the stretch ends only if nobody waits before it; if it is not, steps have a backlog from the next
+ * boundary on. Behind others it changes nothing. */
+static void enqueue(struct cluster *cluster, uint32_t index, int64_t key) {
+    struct leap_replica *replica = leap_replica_at(cluster, cluster->requests[index].replica);
+    if (cluster->apart) {
+        advance_to(cluster, replica->index, key);
+    }
+    bool is_next = replica->waiting.count == 0;
+    queue_push_back(&replica->waiting, index);
+    leap_meter_waiting(cluster, replica, instant_of_key(key));
+    if (is_next) {
+        cut_at(cluster, replica, key);
+    }
+    notice(cluster, replica, key);
+}
+
+static void play_out(struct cluster *cluster, int64_t key) {
+    for (uint32_t i = 0; i < cluster->replica_count; i++) {
+        advance_to(cluster, i, key);
     }
 }
 
@@ -543,22 +565,6 @@ static void release(struct cluster *cluster) {
     free(state);
 }
 
-/* A newcomer may be served before the stretch ends only if nobody waits before it; if it is not, steps have a backlog from the next
- * boundary on. Behind others it changes nothing. */
-static void enqueue(struct cluster *cluster, uint32_t index, int64_t key) {
-    struct leap_replica *replica = leap_replica_at(cluster, cluster->requests[index].replica);
-    if (cluster->apart) {
-        advance_to(cluster, replica->index, key);
-    }
-    bool is_next = replica->waiting.count == 0;
-    queue_push_back(&replica->waiting, index);
-    leap_meter_waiting(cluster, replica, instant_of_key(key));
-    if (is_next) {
-        cut_at(cluster, replica, key);
-    }
-    notice(cluster, replica, key);
-}
-
 /* The idle replica of lowest index takes notice of the pool's queue; without one, whoever reaches a boundary first. */
 static void pool_queue_grew(struct cluster *cluster, uint32_t pool, int64_t key) {
     for (uint32_t i = cluster->pools[pool].begin; i < cluster->pools[pool].end; i++) {
@@ -589,7 +595,7 @@ const struct engine leap_engine = {
     .pool_queue_grew = pool_queue_grew,
     .step_start = step_start,
     .step_end = step_end,
-    .advance_to = advance_to,
+    .play_out = play_out,
     .settle = settle,
     .close = close_replica,
 };
