@@ -22,10 +22,6 @@ void recorder_init(struct recorder *recorder, const struct sim_config *config, c
     }
 }
 
-bool recorder_measures(const struct recorder *recorder, int64_t arrival_key) {
-    return arrival_key >= recorder->config->warmup_key;
-}
-
 void recorder_arrived(struct recorder *recorder, uint32_t workload, int64_t arrival_key) {
     struct workload_outcome *out = &recorder->outcome->workloads[workload];
     out->requests.emitted++;

@@ -177,7 +177,10 @@ void cluster_request_free(struct cluster *cluster, uint32_t request);
 struct request_record cluster_record(const struct cluster *cluster, const struct request *request);
 
 /* Whether an event with this key is after the warm-up's cut (class 0, step ends, goes before it). */
-bool cluster_in_window(const struct cluster *cluster, int64_t step_end_key);
+static inline bool cluster_in_window(const struct cluster *cluster, int64_t step_end_key) {
+    int64_t warmup = cluster->config->warmup_key;
+    return warmup == 0 || step_end_key > warmup;
+}
 
 /* The next event of a replica. An instant beyond all keys fails the run (rule "time-range"). */
 void cluster_set_replica_event(struct cluster *cluster, uint32_t replica, enum event_class class, i128 instant);

@@ -141,11 +141,6 @@ struct request_record cluster_record(const struct cluster *cluster, const struct
     return record;
 }
 
-bool cluster_in_window(const struct cluster *cluster, int64_t step_end_key) {
-    int64_t warmup = cluster->config->warmup_key;
-    return warmup == 0 || step_end_key > warmup;
-}
-
 bool cluster_event_key(struct cluster *cluster, i128 instant, int64_t *key) {
     if (instant >> KEY_SHIFT >= KEY_NEVER) {
         cluster->failed = true;

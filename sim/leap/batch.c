@@ -153,10 +153,8 @@ static void add_decoder(struct cluster *cluster, struct leap_replica *replica, u
     batch->decoding++;
     batch->context += request->computed;
     batch->residues[residue_in(replica, request->base)]++;
-    if (!replica->shared->keeps_blocks) { /* as many as its context needs: they follow from the aggregates now */
-        replica->held_blocks -= request->blocks;
-        request->blocks = 0;
-    }
+    replica->held_blocks -= request->blocks; /* as many as its context needs: they follow from the aggregates now */
+    request->blocks = 0;
     replica->regenerating += request->emitted < request->delivered;
     count_emitter(cluster, batch, request, 1);
     list_add(&batch->joined, &batch->joined_count, &batch->joined_capacity, index);
@@ -259,17 +257,6 @@ int64_t batch_blocks(const struct batch *batch, int64_t block_size, int64_t ahea
     }
     room = block_size * (batch->decoding - batch->residues[residue]) - room;
     return (batch->context + batch->decoding * ahead + room) / block_size;
-}
-
-int64_t batch_next_end(const struct batch *batch) {
-    const struct completions *ends = &batch->ends;
-    return ends->head < ends->tail ? ends->items[ends->head].step : INT64_MAX;
-}
-
-uint32_t batch_pop_end(struct batch *batch) {
-    int64_t next = batch_next_end(batch);
-    CHECK(next >= batch->steps);
-    return next == batch->steps ? batch->ends.items[batch->ends.head++].request : BATCH_NONE;
 }
 
 void batch_forget_end(const struct cluster *cluster, struct batch *batch, uint32_t index) {

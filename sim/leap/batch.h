@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/check.h"
 #include "base/int128.h"
 
 struct cluster;
@@ -85,10 +86,17 @@ int64_t batch_blocks_needed(const struct batch *batch, int64_t block_size, int64
 int64_t batch_blocks(const struct batch *batch, int64_t block_size, int64_t ahead);
 
 /* The step count at which the next decoder ends; INT64_MAX without decoders that emit. */
-int64_t batch_next_end(const struct batch *batch);
+static inline int64_t batch_next_end(const struct batch *batch) {
+    const struct completions *ends = &batch->ends;
+    return ends->head < ends->tail ? ends->items[ends->head].step : INT64_MAX;
+}
 
 /* Takes the next decoder that ends at `steps`; BATCH_NONE if there is none (left). */
-uint32_t batch_pop_end(struct batch *batch);
+static inline uint32_t batch_pop_end(struct batch *batch) {
+    int64_t next = batch_next_end(batch);
+    CHECK(next >= batch->steps);
+    return next == batch->steps ? batch->ends.items[batch->ends.head++].request : BATCH_NONE;
+}
 
 /* A decoder that is about to leave does not end any more. */
 void batch_forget_end(const struct cluster *cluster, struct batch *batch, uint32_t request);

@@ -14,26 +14,10 @@ const struct leap_policy *leap_policy_of(enum batching_policy policy) {
     return table[policy];
 }
 
-int64_t leap_blocks_for(const struct leap_replica *replica, int64_t tokens) {
-    int64_t size = replica->config->block_size;
-    int shift = replica->shared->block_shift;
-    return shift >= 0 ? (tokens + size - 1) >> shift : (tokens + size - 1) / size;
-}
-
 int64_t leap_free_blocks(const struct leap_replica *replica, int64_t ahead) {
     int64_t free_blocks = replica->config->num_gpu_blocks - replica->held_blocks;
     return replica->shared->keeps_blocks ? free_blocks
                                          : free_blocks - batch_blocks(&replica->batch, replica->config->block_size, ahead);
-}
-
-bool leap_have_blocks(const struct leap_replica *replica, int64_t ahead, int64_t blocks) {
-    const struct batch *batch = &replica->batch;
-    int64_t size = replica->config->block_size;
-    int64_t most = batch->context + batch->decoding * (ahead + size - 1) + (replica->held_blocks + blocks) * size;
-    if (most <= replica->shared->token_capacity && !replica->shared->keeps_blocks) {
-        return true; /* even if every decoder's last block has but one token */
-    }
-    return leap_free_blocks(replica, ahead) >= blocks;
 }
 
 bool leap_hold(struct leap_replica *replica, struct request *request, int64_t tokens) {

@@ -12,17 +12,6 @@ static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-i128 leap_decode_duration(const struct leap_replica *replica, int64_t decodes, int64_t context) {
-    const struct leap_pool *shared = replica->shared;
-    const struct step_model *model = replica->config->step_model;
-    if (shared->straight && decodes < shared->decode_fixed_count && shared->decode_fixed[decodes] > 0) {
-        i128 duration = shared->decode_fixed[decodes] + (i128)step_model_slope(model) * context;
-        return duration > STEP_UNITS_MIN ? duration : STEP_UNITS_MIN;
-    }
-    const struct step_work work = {.decode_seqs = decodes, .decode_context = context};
-    return step_model_duration(model, &work);
-}
-
 /* How long the step of decodes takes that starts after `ahead` more. */
 static i128 duration_ahead(const struct leap_replica *replica, int64_t ahead) {
     const struct step_work *work = &replica->work;

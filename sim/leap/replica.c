@@ -16,14 +16,6 @@ static struct leap_state *state_of(const struct cluster *cluster) {
     return cluster->replicas;
 }
 
-struct leap_replica *leap_replica_at(const struct cluster *cluster, uint32_t index) {
-    return &state_of(cluster)->replicas[index];
-}
-
-size_t leap_waiting(const struct leap_replica *replica) {
-    return replica->waiting.count + (replica->pool_queue != NULL ? replica->pool_queue->count : 0);
-}
-
 uint32_t leap_waiting_at(const struct leap_replica *replica, size_t i) {
     size_t own = replica->waiting.count;
     return i < own ? queue_at(&replica->waiting, i) : queue_at(replica->pool_queue, i - own);
@@ -510,6 +502,7 @@ static void init_pool(struct leap_pool *pool, const struct pool_config *config) 
     *pool = (struct leap_pool){
         .config = config,
         .policy = leap_policy_of(batching->policy),
+        .slope = step_model_slope(config->step_model),
         .straight = step_model_quantum(config->step_model) == 0,
         .never_capped = step_model_decodes_never_capped(config->step_model),
         .keeps_blocks = batching->policy == BATCHING_STATIC,

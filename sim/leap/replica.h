@@ -12,6 +12,7 @@ struct leap_pool {
     const struct leap_policy *policy;
     int64_t *decode_fixed; /* owned: fixed part of a step of n decodes, for n below `decode_fixed_count`; -1: unknown, or beyond 64 bits */
     int64_t decode_fixed_count;
+    int64_t slope; /* of every step's line */
     bool straight;         /* no quantum: durations lie on their line */
     bool never_capped;     /* see step_model_decodes_never_capped */
     bool keeps_blocks;     /* static: blocks are held from the start to the end */
@@ -67,15 +68,28 @@ struct leap_state {
 };
 
 /* The replica's state behind the cluster's index. */
-struct leap_replica *leap_replica_at(const struct cluster *cluster, uint32_t index);
+static inline struct leap_replica *leap_replica_at(const struct cluster *cluster, uint32_t index) {
+    const struct leap_state *state = cluster->replicas;
+    return &state->replicas[index];
+}
 
 /* Waiting requests: the replica's own, then its pool's. */
-size_t leap_waiting(const struct leap_replica *replica);
+static inline size_t leap_waiting(const struct leap_replica *replica) {
+    return replica->waiting.count + (replica->pool_queue != NULL ? replica->pool_queue->count : 0);
+}
 uint32_t leap_waiting_at(const struct leap_replica *replica, size_t i);
 uint32_t leap_pop_waiting(struct cluster *cluster, struct leap_replica *replica, i128 now);
 
-/* The duration of a step of decodes alone. */
-i128 leap_decode_duration(const struct leap_replica *replica, int64_t decodes, int64_t context);
+/* The duration of a step of decodes alone (step_model_duration). */
+static inline i128 leap_decode_duration(const struct leap_replica *replica, int64_t decodes, int64_t context) {
+    const struct leap_pool *shared = replica->shared;
+    if (shared->straight && decodes < shared->decode_fixed_count && shared->decode_fixed[decodes] > 0) {
+        i128 duration = shared->decode_fixed[decodes] + (i128)shared->slope * context;
+        return duration > STEP_UNITS_MIN ? duration : STEP_UNITS_MIN;
+    }
+    const struct step_work work = {.decode_seqs = decodes, .decode_context = context};
+    return step_model_duration(replica->config->step_model, &work);
+}
 
 /* plan.c: how many steps the stretch that starts now may have, given the first step's work; sets `planned`, `durations`, `end`. */
 void leap_plan(struct cluster *cluster, struct leap_replica *replica);
