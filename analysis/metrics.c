@@ -136,7 +136,8 @@
         LATENCY_ROWS(P, "queue", LATENCY_QUEUE, "arrival to first scheduled step", SCOPE, STRUCT)
 
 #define SLO_ROWS(P, SCOPE, STRUCT)                                                                                     \
-    FLAG(P "slo_met", "every threshold of the SLO is met (1 without any)", "slo.met", SCOPE, STRUCT, slo.met),         \
+    FLAG(P "slo_met", "every threshold of the SLO is met (1 without any, 0 where no request is decided)", "slo.met",   \
+         SCOPE, STRUCT, slo.met),                                                                                      \
         COUNT(P "slo_thresholds", "1", "thresholds that the SLO names", "slo.thresholds", SCOPE, STRUCT,               \
               slo.thresholds),                                                                                         \
         COUNT(P "slo_good_requests", "1", "requests of the window that met every threshold", "slo.good_requests",      \
@@ -290,6 +291,20 @@
         MONEY(P "idle_share", "1", "idle cost / total cost", "cost.idle_share", SCOPE, STRUCT, cost.idle_share,        \
               BY_AVERAGE)
 
+#define BY_FORMULA "steady state of the same demand: mean power, no peaks"
+
+#define ANALYTIC_ROWS(P, SCOPE, STRUCT)                                                                                \
+    REAL(P "tpot_mean_s_analytic", "s", "time per output token that the steady state's formulas give",                 \
+         "analytic.tpot_mean_s", SCOPE, STRUCT, analytic.tpot_mean_s),                                                 \
+        REAL(P "ttft_mean_s_analytic", "s", "time to first token that they give, without a wait",                      \
+             "analytic.ttft_mean_s", SCOPE, STRUCT, analytic.ttft_mean_s),                                             \
+        REAL(P "load_ratio_analytic", "1", "token rate asked for / capacity that they give; may exceed 1",             \
+             "analytic.load_ratio", SCOPE, STRUCT, analytic.load_ratio),                                               \
+        REAL(P "power_mean_w_analytic", "W", "IT power at the wall that they give", "analytic.power_mean_w", SCOPE,    \
+             STRUCT, analytic.power_mean_w),                                                                           \
+        MONEY(P "usd_per_mtok_total_analytic", "USD/Mtok", "cost / (input + output tokens) that they give",            \
+              "analytic.usd_per_mtok_total", SCOPE, STRUCT, analytic.usd_per_mtok_total, BY_FORMULA)
+
 #define JSON_ONLY(NAME, UNITS, LONG_NAME, JSON, TYPE, FIELD)                                                           \
     {                                                                                                                  \
         .name = (NAME), .units = (UNITS), .long_name = (LONG_NAME), .json = (JSON), .scope = METRIC_RUN,               \
@@ -320,6 +335,7 @@ const struct metric metrics[] = {
     COST_ROWS("", METRIC_RUN, result, BY_TOTAL),
     REQUEST_COST_ROW("", METRIC_RUN, result, BY_TOTAL),
     LEDGER_ROWS("", METRIC_RUN, result, BY_TOTAL),
+    ANALYTIC_ROWS("", METRIC_RUN, result),
     {.name = "assumptions",
      .units = "",
      .long_name = "what the scenario did not say and the result stands on, one a line",
@@ -363,6 +379,7 @@ const struct metric metrics[] = {
     BILL_ROWS("pool_", METRIC_POOL, pool_result),
     COST_ROWS("pool_", METRIC_POOL, pool_result, "own ledger; staff and one-off costs by paid GPUs"),
     LEDGER_ROWS("pool_", METRIC_POOL, pool_result, "own ledger; staff and one-off costs by paid GPUs"),
+    ANALYTIC_ROWS("pool_", METRIC_POOL, pool_result),
 
     REAL("api_usd", "USD", "what the API charges for the tokens of the window", "usd", METRIC_API, api_result, usd),
     REAL("api_usd_per_mtok_total", "USD/Mtok", "the same / (input + output tokens)", "usd_per_mtok_total", METRIC_API,

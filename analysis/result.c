@@ -214,7 +214,8 @@ static struct slo_tally slo_tally_of(const struct slo_threshold *threshold, cons
                                      int64_t emitted) {
     const int64_t decided = emitted - count->undecided;
     CHECK(count->met >= 0 && count->undecided >= 0 && count->met <= decided);
-    const bool kept = (i128)count->met * 100 >= (i128)decided * threshold->percent;
+    const bool undecided = decided == 0 && emitted > 0; /* nobody knows: not met */
+    const bool kept = !undecided && (i128)count->met * 100 >= (i128)decided * threshold->percent;
     return (struct slo_tally){.met = count->met, .decided = decided, .kept = (int8_t)kept};
 }
 
@@ -334,6 +335,15 @@ static void assumptions_fill(struct result *result, const struct resolved_point 
     result->assumptions_text = all;
 }
 
+static void analytic_fill(struct result *result, const struct analytic_state *states) {
+    const double none = RESULT_NONE;
+    const struct analytic_state unknown = {none, none, none, none, none};
+    for (size_t p = 0; p < result->pool_count; p++) {
+        result->pools[p].analytic = states != NULL ? states[p] : unknown;
+    }
+    result->analytic = states != NULL ? states[result->pool_count] : unknown;
+}
+
 static struct result *result_alloc(const struct resolved_point *point) {
     struct arena *arena = arena_new();
     struct result *result = arena_alloc(arena, 1, sizeof *result);
@@ -378,6 +388,7 @@ struct result *result_new(const struct resolved_point *point, const struct sim_o
     result_physics_fill(result, &source);
     result_money_fill(result, &source);
     result_verdict_fill(result, &source);
+    analytic_fill(result, info->analytic);
     return result;
 }
 

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "analysis/analytic.h"
 #include "base/arena.h"
 #include "models/ledger.h"
 #include "scenarios/resolved.h"
@@ -24,7 +25,8 @@
 struct run_info {
     const char *engine; /* "stepwise" */
     uint64_t seed;
-    double wall_s, cpu_s; /* capacity runs left out */
+    double wall_s, cpu_s;                  /* capacity runs left out */
+    const struct analytic_state *analytic; /* of each pool, then of the fleet; NULL: not known. Borrowed */
 };
 
 struct run_result {
@@ -164,6 +166,7 @@ struct pool_result {
     struct energy_result energy;
     struct bill_result bill;
     struct cost_result cost; /* its share of staff and one-off costs included */
+    struct analytic_state analytic;
 };
 
 /* What an API would charge for the same tokens. */
@@ -192,6 +195,7 @@ struct result {
     struct energy_result energy;
     struct bill_result bill;
     struct cost_result cost;
+    struct analytic_state analytic; /* what the steady state's formulas say of the same demand */
     struct workload_result *workloads;
     size_t workload_count;
     struct pool_result *pools;

@@ -147,10 +147,14 @@ static void print_latency(FILE *stream, const char *title, const struct latency_
 static void print_slo_of(FILE *stream, const struct workload_result *workload) {
     for (size_t slot = 0; slot < SLO_SLOT_COUNT; slot++) {
         const int8_t met = workload->slo.threshold_met[slot];
+        const double attained = workload->slo.attainment_ratio[slot];
         if (met >= 0) {
             fprintf(stream, "    %-*s %-9s <= %8s s   %10s of requests   %s\n", NAME_WIDTH, workload->name,
                     slo_slot_name(slot), cell_number(workload->slo.limit_s[slot], DIGITS).text,
-                    cell_percent(workload->slo.attainment_ratio[slot]).text, met ? "met" : "NOT MET");
+                    cell_percent(attained).text,
+                    met               ? "met"
+                    : isnan(attained) ? "UNDECIDED"
+                                      : "NOT MET");
         }
     }
 }
@@ -235,7 +239,7 @@ static void print_pool(FILE *stream, const struct result *result, const struct p
         print_beside(stream, "", pool->memory_arithmetic);
     }
     if (!is_assumed(result, pool->price_source)) {
-        print_beside(stream, "", pool->price_source);
+        print_beside(stream, "", text_short_sources(arena, pool->price_source));
     }
     arena_free(arena);
 }

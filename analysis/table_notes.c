@@ -10,6 +10,9 @@
 /* A drain above this share of the window is worth a word. */
 #define DRAIN_SHARE_MAX 0.02
 
+/* So is a load above this: more than chance. */
+#define LOAD_RATIO_MAX 1.05
+
 /* ---- warnings ---- */
 
 /* Returns what there is to say of a result, in the arena, or NULL. */
@@ -26,9 +29,32 @@ static const char *warn_saturated(struct arena *arena, const struct result *resu
     return NULL;
 }
 
+static const char *warn_empty_window(struct arena *arena, const struct result *result) {
+    if (result->run.window_s > 0) {
+        return NULL;
+    }
+    return arena_format(arena,
+                        "nothing was measured: the run ended at %s s, before its warm-up did; lower `warmup`, or ask "
+                        "for more `requests`",
+                        cell_number(result->run.simulated_s, 4).text);
+}
+
+/* The capacity run holds as many sequences as it can; one that runs out of KV blocks wastes work that a lighter load does not. */
+static const char *warn_load(struct arena *arena, const struct result *result) {
+    for (size_t p = 0; p < result->pool_count; p++) {
+        const double load = result->pools[p].utilization.load_ratio;
+        if (load > LOAD_RATIO_MAX) {
+            return arena_format(
+                arena, "the load of pool %s is %s of its capacity: the capacity run preempts; see kv_admission",
+                result->pools[p].name, cell_ratio(load).text);
+        }
+    }
+    return NULL;
+}
+
 static const char *warn_drain(struct arena *arena, const struct result *result) {
     const double share = result->run.drain_s / result->run.window_s;
-    if (!(share > DRAIN_SHARE_MAX)) {
+    if (!(result->run.window_s > 0 && share > DRAIN_SHARE_MAX)) {
         return NULL;
     }
     return arena_format(arena,
@@ -97,8 +123,9 @@ static const char *warn_clients(struct arena *arena, const struct result *result
     return stopped == 0 ? NULL : arena_format(arena, "%lld clients stopped after a rejection", stopped);
 }
 
-static warning_fn *const WARNINGS[] = {warn_saturated, warn_drain,       warn_no_slo,  warn_unplaced, warn_facility,
-                                       warn_rejected,  warn_ended_early, warn_clients, warn_dropped};
+static warning_fn *const WARNINGS[] = {warn_empty_window, warn_saturated, warn_load,     warn_drain,
+                                       warn_no_slo,       warn_unplaced,  warn_facility, warn_rejected,
+                                       warn_ended_early,  warn_clients,   warn_dropped};
 
 /* Of many points: the first's words, and how many points it concerns. */
 static bool print_warning(FILE *stream, warning_fn *warning, const struct result *const *results, size_t count,
@@ -147,7 +174,8 @@ static bool is_new(const struct seen *seen, const struct assumption_result *assu
 
 static void print_assumption(FILE *stream, const struct assumption_result *assumption) {
     struct arena *arena = arena_new();
-    text_print_wrapped(stream, "    - ", arena_format(arena, "%s: %s", assumption->path, assumption->text));
+    text_print_wrapped(stream, "    - ",
+                       arena_format(arena, "%s: %s", assumption->path, text_short_sources(arena, assumption->text)));
     arena_free(arena);
 }
 

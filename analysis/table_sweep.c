@@ -29,7 +29,7 @@ struct number_column {
 };
 
 static const struct number_column NUMBERS[] = {
-    {{"demand", "Mtok/month"}, 11}, {{"rep-", "licas"}, 6},   {{"GPUs", "paid"}, 5},  {{"load", "ratio"}, 6},
+    {{"demand", "Mtok/month"}, 11}, {{"", "reps"}, 6},        {{"GPUs", "paid"}, 5},  {{"load", "ratio"}, 6},
     {{"busy", "ratio"}, 6},         {{"ttft", "p99 s"}, 7},   {{"tpot", "p99 s"}, 8}, {{"SLO", "met"}, 5},
     {{"USD", "per month"}, 10},     {{"USD", "per Mtok"}, 10}};
 
@@ -328,6 +328,15 @@ static void print_mix(FILE *stream, const struct result_set *set) {
     }
 }
 
+static bool has_several_workloads(const struct result_set *set) {
+    for (size_t point = 0; point < set->count; point++) {
+        if (set->results[point]->workload_count > 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void print_legend(FILE *stream, const struct result_set *set) {
     size_t infeasible = 0;
     for (size_t point = 0; point < set->count; point++) {
@@ -335,6 +344,10 @@ static void print_legend(FILE *stream, const struct result_set *set) {
     }
     fputc('\n', stream);
     print_mix(stream, set);
+    if (has_several_workloads(set)) {
+        text_print_wrapped(
+            stream, "  ", "ttft and tpot are of all workloads together; the SLO is judged for each workload by itself");
+    }
     struct arena *arena = arena_new();
     const bool several = set->axis_count > 1;
     const char *of = several ? arena_format(arena, "of its %s", set->axes[0]->coordinates[0].name) : "point";

@@ -79,6 +79,14 @@ void text_print_padded(FILE *stream, const char *text, int width, bool left) {
     }
 }
 
+const char *text_short_sources(struct arena *arena, const char *text) {
+    const char *sources = strstr(text, " (");
+    const char *cut = sources == NULL ? NULL : strstr(sources, "; ");
+    const char *date = cut == NULL ? NULL : strrchr(cut, ',');
+    const bool is_date = date != NULL && strncmp(date, ", 20", 4) == 0 && text[strlen(text) - 1] == ')';
+    return is_date ? arena_format(arena, "%.*s; ...%s", (int)(cut - text), text, date) : text;
+}
+
 /* Length of the longest prefix of `text` that ends at a blank, a line feed or the end, and fits; at least one word. */
 static size_t line_length(const char *text, size_t room) {
     size_t end = strcspn(text, " \n");

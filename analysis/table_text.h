@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/arena.h"
+
 enum { TABLE_WIDTH = 100 };
 
 struct cell {
@@ -30,5 +32,9 @@ void text_print_padded(FILE *stream, const char *text, int width, bool left);
 /* Prints `text`, broken at blanks, so that no line is longer than TABLE_WIDTH. The first line begins with `first` (its
  * length is the indentation of the others). A line feed in the text begins a new line. */
 void text_print_wrapped(FILE *stream, const char *first, const char *text);
+
+/* A text whose brackets end in a date, with the first of its sources alone: "2.59 USD/h (H100, a; b; c, 2026-05-24)" is "2.59 USD/h
+ * (H100, a; ..., 2026-05-24)". Any other text as it is. In the arena, or `text` itself. */
+const char *text_short_sources(struct arena *arena, const char *text);
 
 #endif

@@ -1,4 +1,6 @@
 /* verdict.c - whether a point may be compared with others at all, and why not. */
+#include <math.h>
+
 #include "analysis/result_parts.h"
 #include "base/text.h"
 
@@ -13,8 +15,12 @@ static const char *threshold_reason(struct arena *arena, const struct workload_r
                                     int percent) {
     char attained[NUMBER_SIZE];
     char limit[NUMBER_SIZE];
-    text_from_double_digits(workload->slo.attainment_ratio[slot] * 100, VERDICT_DIGITS, attained, sizeof attained);
     text_from_double_digits(workload->slo.limit_s[slot], VERDICT_DIGITS, limit, sizeof limit);
+    if (isnan(workload->slo.attainment_ratio[slot])) {
+        return arena_format(arena, "%s: %s of %s s is undecided: none of %lld requests had a value by the end",
+                            workload->name, slo_slot_name(slot), limit, (long long)workload->requests.measured_emitted);
+    }
+    text_from_double_digits(workload->slo.attainment_ratio[slot] * 100, VERDICT_DIGITS, attained, sizeof attained);
     return arena_format(arena, "%s: %s of %s s met by %s %% of requests, %d %% needed", workload->name,
                         slo_slot_name(slot), limit, attained, percent);
 }

@@ -2,12 +2,9 @@
 
 #include <string.h>
 
-enum { PHILOX_ROUNDS = 10 };
+#include "base/philox_lanes.h"
 
-static const uint32_t PHILOX_MULTIPLIER[2] = {0xD2511F53, 0xCD9E8D57};
-static const uint32_t PHILOX_WEYL[2] = {0x9E3779B9, 0xBB67AE85}; /* golden ratio, sqrt(3) - 1 */
-
-static void philox_round(uint32_t word[4], const uint32_t key[2]) {
+static inline void philox_round(uint32_t word[4], const uint32_t key[2]) {
     uint64_t product_0 = (uint64_t)PHILOX_MULTIPLIER[0] * word[0];
     uint64_t product_1 = (uint64_t)PHILOX_MULTIPLIER[1] * word[2];
     word[0] = (uint32_t)(product_1 >> 32) ^ word[1] ^ key[0];
@@ -16,14 +13,19 @@ static void philox_round(uint32_t word[4], const uint32_t key[2]) {
     word[3] = (uint32_t)product_0;
 }
 
-void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
-    uint32_t word[4] = {counter[0], counter[1], counter[2], counter[3]};
+static inline void philox(uint32_t word[4], const uint32_t key[2]) {
     uint32_t round_key[2] = {key[0], key[1]};
+#pragma GCC unroll 10
     for (int i = 0; i < PHILOX_ROUNDS; i++) {
         philox_round(word, round_key);
         round_key[0] += PHILOX_WEYL[0];
         round_key[1] += PHILOX_WEYL[1];
     }
+}
+
+void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
+    uint32_t word[4] = {counter[0], counter[1], counter[2], counter[3]};
+    philox(word, key);
     memcpy(out, word, sizeof(word));
 }
 
@@ -52,10 +54,23 @@ void random_block(struct random_stream stream, uint64_t ordinal, uint32_t block,
     philox4x32(counter, stream.key, words);
 }
 
+struct random_halves random_halves(struct random_stream stream, uint64_t ordinal, uint32_t block) {
+    uint32_t word[4] = {(uint32_t)ordinal, (uint32_t)(ordinal >> 32), block, 0};
+    philox(word, stream.key);
+    return (struct random_halves){{(uint64_t)word[1] << 32 | word[0], (uint64_t)word[3] << 32 | word[2]}};
+}
+
+void random_blocks(enum cpu_level level, struct random_stream stream, uint64_t first_ordinal, uint32_t block,
+                   size_t count, struct random_halves *halves) {
+    switch (level) {
+#if defined(__x86_64__)
+    case CPU_LEVEL_AVX512: philox_lanes_avx512(stream, first_ordinal, block, count, halves); return;
+    case CPU_LEVEL_AVX2: philox_lanes_avx2(stream, first_ordinal, block, count, halves); return;
+#endif
+    default: philox_lanes_baseline(stream, first_ordinal, block, count, halves);
+    }
+}
+
 double random_uniform(struct random_stream stream, uint64_t ordinal, uint32_t index) {
-    uint32_t words[4];
-    random_block(stream, ordinal, index / 2, words);
-    const uint32_t *half = words + 2 * (index % 2);
-    uint64_t bits = ((uint64_t)half[1] << 32 | half[0]) >> 12;
-    return ((double)bits + 0.5) * 0x1p-52;
+    return random_half_uniform(random_halves(stream, ordinal, index / 2).half[index % 2]);
 }

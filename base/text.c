@@ -285,19 +285,25 @@ static unsigned distance_nocase(struct span a, struct span b) {
     return text_distance((struct span){a_lower, a.size}, (struct span){b_lower, b.size});
 }
 
+/* A candidate that starts with the text goes before nearer ones; one that starts otherwise may differ by that letter only. */
 static const char *guess_by_distance(struct span text, const char *const *candidates, size_t count) {
     const char *best = NULL;
     unsigned best_distance = 0;
+    bool best_starts = false;
     for (size_t i = 0; i < count; i++) {
         struct span candidate = span_of(candidates[i]);
         if (candidate.size > DISTANCE_LENGTH_MAX) {
             continue;
         }
         unsigned distance = distance_nocase(text, candidate);
-        bool is_near = distance <= 1 + text.size / 4 && distance < text.size;
-        if (is_near && (best == NULL || distance < best_distance)) {
+        bool starts = starts_nocase(text, candidates[i]);
+        bool same_letter = lower(text.data[0]) == lower(candidates[i][0]);
+        bool is_near = distance <= (same_letter ? 1 + text.size / 4 : 1) && distance < text.size;
+        bool is_better = best == NULL || starts > best_starts || (starts == best_starts && distance < best_distance);
+        if (is_near && is_better) {
             best = candidates[i];
             best_distance = distance;
+            best_starts = starts;
         }
     }
     return best;

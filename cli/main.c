@@ -33,6 +33,17 @@ static int print_help(const struct command *command) {
     return finish_stdout(0);
 }
 
+/* Of a later version. */
+static bool is_planned(const char *name) {
+    static const char *const planned[] = {"plan", "report", "export", "validate", "calibrate"};
+    for (size_t i = 0; i < sizeof planned / sizeof planned[0]; i++) {
+        if (strcmp(planned[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* NULL after a message. */
 static const struct command *find_command(const char *name) {
     const char *names[COMMAND_COUNT];
@@ -43,7 +54,9 @@ static const struct command *find_command(const char *name) {
         }
     }
     const char *guess = tmill_guess(name, names, COMMAND_COUNT);
-    if (guess != NULL) {
+    if (is_planned(name)) {
+        usage_error("'%s' is not built yet; see 'tokenmill --help'", name);
+    } else if (guess != NULL) {
         usage_error("unknown command '%s'; did you mean '%s'?", name, guess);
     } else {
         usage_error("unknown command '%s'; see 'tokenmill --help'", name);

@@ -136,7 +136,7 @@ static bool apply_valued(struct options *options, const struct option_row *row, 
     uint64_t number = 0;
     switch (row->id) {
     case OPTION_SET: return add_set(options, text);
-    case OPTION_SEED: options->has_seed = true; return number_argument(row, text, 0, UINT64_MAX, &options->seed);
+    case OPTION_SEED: options->has_seed = true; return number_argument(row, text, 0, INT64_MAX, &options->seed);
     case OPTION_POINT: options->has_point = true; return number_argument(row, text, 0, UINT32_MAX, &options->point);
     case OPTION_OUTPUT: return set_path(row, text, &options->output);
     case OPTION_CSV: return set_path(row, text, &options->csv);

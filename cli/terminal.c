@@ -1,6 +1,7 @@
 #include "cli/terminal.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -61,6 +62,12 @@ void print_result(char *text) {
     free(text);
 }
 
+/* A pipe whose reader has gone, like `head`: no news for anybody. */
+static bool stdout_has_no_reader(void) {
+    struct pollfd stdout_poll = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&stdout_poll, 1, 0) == 1 && (stdout_poll.revents & POLLERR) != 0;
+}
+
 int finish_stdout(int code) {
     bool failed = ferror(stdout) != 0;
     errno = 0;
@@ -68,7 +75,10 @@ int finish_stdout(int code) {
     if (!failed) {
         return code;
     }
-    usage_error("cannot write to standard output: %s", errno != 0 ? strerror(errno) : "write error");
+    const int error = errno;
+    if (!stdout_has_no_reader()) {
+        usage_error("cannot write to standard output: %s", error != 0 ? strerror(error) : "write error");
+    }
     return TMILL_WORLD;
 }
 

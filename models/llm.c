@@ -160,6 +160,10 @@ const char *llm_approximation(const struct llm *llm) {
     if (llm->sliding_window > 0) {
         return "sliding or chunked windows are treated as full attention";
     }
+    if (llm->sparse_attention) {
+        return "sparse attention is treated as full attention, its indexer left out: long contexts come out slower than "
+               "they are";
+    }
     return NULL;
 }
 

@@ -35,6 +35,7 @@ struct llm {
     enum attention_kind attention;
     int64_t mla_kv_rank, mla_q_rank, mla_rope_dim, mla_nope_dim, mla_v_dim;
     int64_t sliding_window, global_layer_period; /* kept, but see llm_approximation */
+    bool sparse_attention;                       /* an indexer picks the tokens attended to; likewise */
     int64_t context_max;
     enum precision default_precision;
     const char *status, *note, *source, *as_of;

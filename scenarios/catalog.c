@@ -384,6 +384,33 @@ bool catalog_read(struct catalog *catalog, const char *dir, struct diags *diags)
 
 /* ---- use ---- */
 
+struct names {
+    struct arena *arena; // owned
+    const char **items;  // owned
+    size_t count;
+};
+
+static void names_add(struct names *names, const char *name, size_t size) {
+    names->items = xrealloc(names->items, names->count + 1, sizeof *names->items);
+    names->items[names->count++] = arena_text(names->arena, name, size);
+}
+
+/* Names and aliases of all rows. */
+static void names_collect(struct names *names, const struct catalog *catalog, enum catalog_table id) {
+    const struct table *table = &catalog->tables[id];
+    const bool has_aliases = table->aliases_column != SIZE_MAX;
+    for (size_t i = 0; i < table->row_count; i++) {
+        const char *name = row_name(table, id, i);
+        const char *alias = has_aliases ? table->csv.rows[i + 1].cells[table->aliases_column].text : "";
+        names_add(names, name, strlen(name));
+        while (*alias != '\0') {
+            const size_t size = strcspn(alias, "|");
+            names_add(names, alias, size);
+            alias += size + (alias[size] == '|');
+        }
+    }
+}
+
 static const void *row_or_guess(const struct catalog *catalog, enum catalog_table id, struct span name,
                                 struct diags *diags, struct position at) {
     const struct table *table = &catalog->tables[id];
@@ -391,15 +418,14 @@ static const void *row_or_guess(const struct catalog *catalog, enum catalog_tabl
     if (row != SIZE_MAX) {
         return table->rows + row * types[id].row_size;
     }
-    const char **names = xcalloc(table->row_count + 1, sizeof *names);
-    for (size_t i = 0; i < table->row_count; i++) {
-        names[i] = row_name(table, id, i);
-    }
-    const char *guess = text_guess(name, names, table->row_count);
+    struct names names = {.arena = arena_new()};
+    names_collect(&names, catalog, id);
+    const char *guess = text_guess(name, names.items, names.count);
     diag_error(diags, at, types[id].rule, "unknown %s '%.*s'%s%s%s (see 'tokenmill catalog %s')", types[id].noun,
                (int)name.size, name.data, guess != NULL ? "; did you mean '" : "", guess != NULL ? guess : "",
                guess != NULL ? "'?" : "", types[id].name);
-    free(names);
+    arena_free(names.arena);
+    free(names.items);
     return NULL;
 }
 

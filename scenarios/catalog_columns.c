@@ -75,6 +75,8 @@ static const struct catalog_column llm_columns[] = {
     INTEGER(struct llm, mla_v_dim, 100000, "value numbers of a head"),
     INTEGER(struct llm, sliding_window, 100000000, "tokens of a window; treated as full attention"),
     INTEGER(struct llm, global_layer_period, 10000, "one layer in so many is global"),
+    {"sparse_attention", CATALOG_FLAG, offsetof(struct llm, sparse_attention), 0, 1, "",
+     "1: an indexer picks the tokens attended to; treated as full attention"},
     INTEGER(struct llm, context_max, 1000000000, "longest context, tokens"),
     {"default_precision", CATALOG_PRECISION, offsetof(struct llm, default_precision), 0, 0, "", "as published"},
     TEXT(struct llm, note, "what to know"),

@@ -171,6 +171,27 @@ static double number_or_0(const struct view *view, const char *key) {
     return isnan(value) ? 0 : value;
 }
 
+/* A default that the price stands on: printed unless the scenario says it. */
+static void assume_default(struct resolver *resolver, const struct view *view, const char *key, const char *unit,
+                           const char *zero) {
+    if (view_has(view, key)) {
+        return;
+    }
+    const double value = view_number(view, key);
+    resolver_assume(resolver, view_path(resolver->arena, view, key),
+                    value == 0 ? zero : arena_format(resolver->arena, "%g%s", value, unit));
+}
+
+static const char CAPITAL_IS_FREE[] = "0: capital costs nothing";
+
+static void assume_owned(struct resolver *resolver, const struct view *view) {
+    assume_default(resolver, view, "life", " years", "");
+    assume_default(resolver, view, "discount_rate", " a year", CAPITAL_IS_FREE);
+    assume_default(resolver, view, "residual_ratio", " of the price", "0: worth nothing at the end of its life");
+    assume_default(resolver, view, "maintenance_ratio_per_year", " of the price, each year", "0: not included");
+    assume_default(resolver, view, "spares_ratio", " of the GPUs", "0: no spares");
+}
+
 static bool owned_hardware(struct resolver *resolver, const struct view *view, const struct gpu *gpu, size_t index) {
     static const char *const parts[] = {"gpu_price_usd", "server_usd_per_gpu", "network_usd_per_gpu",
                                         "storage_usd_per_gpu"};
@@ -180,6 +201,7 @@ static bool owned_hardware(struct resolver *resolver, const struct view *view, c
     terms->residual_ratio = view_number(view, "residual_ratio");
     terms->maintenance_ratio_per_year = view_number(view, "maintenance_ratio_per_year");
     terms->spares_ratio = view_number(view, "spares_ratio");
+    assume_owned(resolver, view);
     if (view_has(view, "system_usd_per_gpu")) {
         terms->system_usd_per_gpu = view_number(view, "system_usd_per_gpu");
         resolver->point->pools[index].price_source =
@@ -241,6 +263,10 @@ static bool owned_site(struct resolver *resolver, const struct view *view, size_
     if (terms->facility == FACILITY_NONE) {
         resolver->point->facility_not_included = true;
         resolver_assume(resolver, view_path(resolver->arena, view, "facility"), "not included");
+    }
+    if (terms->facility == FACILITY_OWN_BUILD) {
+        assume_default(resolver, &facility, "life", " years", "");
+        assume_default(resolver, &facility, "discount_rate", " a year", CAPITAL_IS_FREE);
     }
     if (terms->facility == FACILITY_COLO_INCLUDED) {
         terms->electricity_included = true;
@@ -368,6 +394,16 @@ static bool resolve_apis(struct resolver *resolver) {
     return is_ok;
 }
 
+/* Does a pool pay for energy by the kWh? */
+static bool pays_electricity(const struct resolved_point *point) {
+    for (size_t i = 0; i < point->sim.pool_count; i++) {
+        if (point->costs[i].deal == DEAL_OWNED && !point->costs[i].electricity_included) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool resolve_fleet_cost(struct resolver *resolver) {
     struct view cost = view_block(resolver->arena, &resolver->root, "cost");
     struct view network = view_block(resolver->arena, &cost, "network");
@@ -379,6 +415,11 @@ bool resolve_fleet_cost(struct resolver *resolver) {
     point->out_byte_per_tok = view_number(&network, "byte_per_output_token");
     point->fleet_cost.one_off_usd = view_number(&cost, "one_off_usd");
     point->fleet_cost.one_off_life_year = view_number(&cost, "one_off_life");
+    if (!view_has(&power, "psu_efficiency") && pays_electricity(point)) {
+        resolver_assume(
+            resolver, "power.psu_efficiency",
+            arena_format(resolver->arena, "%g of the wall's power reaches the boards", point->psu_efficiency));
+    }
     if (!view_has(&power, "pue")) {
         resolver_assume(resolver, "power.pue", "1.2 (a modern site; Uptime 2025 mean of all sites: 1.54)");
     }

@@ -355,6 +355,30 @@ static bool fill_placement(struct resolver *resolver, const struct pool_parts *p
     return true;
 }
 
+/* What of the model is simplified or not certain, and a replica that one node does not hold. */
+static void assume_model(struct resolver *resolver, const struct pool_parts *parts) {
+    struct arena *arena = resolver->arena;
+    const struct llm *llm = parts->llm;
+    const char *approximation = llm == NULL ? NULL : llm_approximation(llm);
+    if (approximation != NULL) {
+        resolver_assume(resolver, view_path(arena, parts->view, "model"), approximation);
+    }
+    if (llm != NULL && strcmp(llm->status, "estimate") == 0) {
+        resolver_assume(resolver, view_path(arena, parts->view, "model"),
+                        arena_format(arena, "the catalogue's row of %s is an estimate (%s)", llm->name, llm->note));
+    }
+    const int64_t node_gpus = parts->has_shape ? parts->roofline.gpus_per_node : INT64_MAX;
+    if (!parts->is_linear && parts->tensor_parallel > node_gpus) {
+        resolver_assume(resolver, view_path(arena, parts->view, "tensor_parallel"),
+                        arena_format(arena,
+                                     "a replica's %lld GPUs span %lld nodes of %lld: all-reduce over the network, an "
+                                     "estimate",
+                                     (long long)parts->tensor_parallel,
+                                     (long long)((parts->tensor_parallel + node_gpus - 1) / node_gpus),
+                                     (long long)node_gpus));
+    }
+}
+
 static void fill_facts(struct resolver *resolver, const struct pool_parts *parts, const struct pool_config *config,
                        struct pool_facts *facts) {
     facts->gpu = parts->gpu == NULL ? "" : parts->gpu->name;
@@ -375,10 +399,7 @@ static void fill_facts(struct resolver *resolver, const struct pool_parts *parts
         facts->peak_flop_per_s = ranks * gpu_peak_flop_per_s(parts->gpu, precision_compute(parts->precision));
         facts->peak_byte_per_s = ranks * gpu_peak_byte_per_s(parts->gpu);
     }
-    const char *approximation = parts->llm == NULL ? NULL : llm_approximation(parts->llm);
-    if (approximation != NULL) {
-        resolver_assume(resolver, view_path(resolver->arena, parts->view, "model"), approximation);
-    }
+    assume_model(resolver, parts);
     if (!is_given) {
         resolver_assume(resolver, view_path(resolver->arena, parts->view, "step_time"),
                         "roofline from the datasheet with first values of efficiency and overhead; not calibrated for "

@@ -52,6 +52,39 @@ static bool is_price_path(const char *path) {
            ends_with(path, ".system_usd_per_gpu") || strstr(path, "gpu_usd_per_hour.") != NULL;
 }
 
+/* Of coordinate `c` of axis `a`: the first number among its prices for the GPU at `gpu_path`; NULL: none. */
+static const struct node *swept_price(const struct sweep *sweep, size_t a, size_t c, const char *gpu_path) {
+    const struct sweep_axis *axis = &sweep->axes[a];
+    const char *path = axis->coordinates[c].path;
+    const size_t pool_size = strlen(gpu_path) - strlen("gpu"); /* "fleet.main." */
+    bool is_meant = strncmp(path, "cost.", 5) == 0 || strncmp(path, "fleet.*.", 8) == 0 ||
+                    strncmp(gpu_path, "fleet.*.", 8) == 0 || strncmp(path, gpu_path, pool_size) == 0;
+    bool is_one_for_all = is_price_path(path) && strstr(path, "_usd_per_hour.") == NULL;
+    for (size_t i = 0; is_meant && is_one_for_all && i < axis->count; i++) {
+        const struct node *value = sweep->values[a][c * axis->count + i];
+        if (strcmp(value->text, "catalogue") != 0) {
+            return value;
+        }
+    }
+    return NULL;
+}
+
+/* An axis beside `gpu_axis` that gives all its GPUs one price at a time. */
+static bool check_crossed_price(const struct sweep *sweep, size_t gpu_axis, const char *gpu_path, struct diags *diags) {
+    for (size_t a = 0; a < sweep->axis_count; a++) {
+        for (size_t c = 0; a != gpu_axis && c < sweep->axes[a].coordinate_count; c++) {
+            const struct node *price = swept_price(sweep, a, c, gpu_path);
+            if (price != NULL) {
+                return diag_error(diags, price->at, "gpu-sweep-price",
+                                  "%s is swept beside %s, so that all GPUs have one price; zip the two, or write "
+                                  "`catalogue` or a map by GPU",
+                                  sweep->axes[a].coordinates[c].path, gpu_path);
+            }
+        }
+    }
+    return true;
+}
+
 static bool axis_moves_price(const struct sweep_axis *axis) {
     for (size_t i = 0; i < axis->coordinate_count; i++) {
         if (is_price_path(axis->coordinates[i].path)) {
@@ -100,7 +133,10 @@ static bool check_gpu_prices(const struct scenario *scenario, struct diags *diag
             const char *path = axis->coordinates[i].path;
             bool is_gpu = strncmp(path, "fleet.", 6) == 0 && ends_with(path, ".gpu");
             const struct node_entry *price = is_gpu ? pool_price(scenario->root, path) : NULL;
-            if (price != NULL && axis->count > 1 && !axis_moves_price(axis)) {
+            bool is_alone = is_gpu && axis->count > 1 && !axis_moves_price(axis);
+            if (is_alone && price == NULL) {
+                is_ok = check_crossed_price(&scenario->sweep, a, path, diags) && is_ok;
+            } else if (is_alone) {
                 is_ok = diag_error(diags, price->value->at, "gpu-sweep-price",
                                    "the sweep of %s has one price, %s = %s, for all GPUs; write `catalogue`, a map by "
                                    "GPU, or zip the price with the GPU",
@@ -111,7 +147,7 @@ static bool check_gpu_prices(const struct scenario *scenario, struct diags *diag
     return is_ok;
 }
 
-enum { ERRORS_ENOUGH = 100, BAD_POINTS_ENOUGH = 200, PATH_SIZE = 512 };
+enum { ERRORS_ENOUGH = 100, BAD_POINTS_ENOUGH = 200, VALUES_ENOUGH = 200, PATH_SIZE = 512 };
 
 /* A point, checked all the way; NULL with diagnostics. */
 static struct resolved_point *point_make(const struct scenario *scenario, size_t point, bool is_checked,
@@ -126,21 +162,40 @@ static struct resolved_point *point_make(const struct scenario *scenario, size_t
     return resolve_tree(&scenario->context, arena, tree, is_ok, diags);
 }
 
+/* False if there have been enough mistakes. */
+static bool check_point(const struct scenario *scenario, size_t index, size_t *bad, struct diags *diags) {
+    struct diags *own = diags_new();
+    struct resolved_point *point = point_make(scenario, index, false, own);
+    *bad += point == NULL;
+    resolved_point_free(point);
+    diags_append_new(diags, own);
+    diags_free(own);
+    return diags_error_count(diags) < ERRORS_ENOUGH && *bad < BAD_POINTS_ENOUGH;
+}
+
 /* Every mistake once, whatever number of points has it. */
 static bool check_points(const struct scenario *scenario, struct diags *diags) {
     size_t bad = 0;
     for (size_t i = 0; i < scenario->sweep.point_count; i++) {
-        struct diags *own = diags_new();
-        struct resolved_point *point = point_make(scenario, i, false, own);
-        bad += point == NULL;
-        resolved_point_free(point);
-        diags_append_new(diags, own);
-        diags_free(own);
-        if (diags_error_count(diags) >= ERRORS_ENOUGH || bad >= BAD_POINTS_ENOUGH) {
+        if (!check_point(scenario, i, &bad, diags)) {
             break;
         }
     }
     return bad == 0;
+}
+
+/* Of a sweep that is wrong itself: each value of its good axes once, beside the first of the others. */
+static void check_values(const struct scenario *scenario, struct diags *diags) {
+    const struct sweep *sweep = &scenario->sweep;
+    size_t bad = 0;
+    size_t stride = sweep->point_count;
+    bool goes_on = check_point(scenario, 0, &bad, diags);
+    for (size_t a = 0; a < sweep->axis_count; a++) {
+        stride /= sweep->axes[a].count;
+        for (size_t i = 1; goes_on && i < sweep->axes[a].count && i < VALUES_ENOUGH; i++) {
+            goes_on = check_point(scenario, i * stride, &bad, diags);
+        }
+    }
 }
 
 /* --- reading --- */
@@ -169,10 +224,14 @@ static bool read_all(struct scenario *scenario, const struct scenario_options *o
                                                  .has_seed = options->has_seed,
                                                  .seed = options->seed,
                                                  .engine = options->engine};
-    bool has_sweep =
-        sweep_read(scenario->arena, sweep == NULL ? NULL : sweep->value, scenario->root, &scenario->sweep, diags);
-    if (!has_sweep) {
-        scenario->sweep = (struct sweep){.point_count = 1}; /* what is outside it is checked all the same */
+    if (options->has_seed && options->seed > INT64_MAX) {
+        diag_error(diags, (struct position){.source = NULL}, "value-range", "seed = %llu is outside 0..%lld",
+                   (unsigned long long)options->seed, (long long)INT64_MAX);
+    }
+    if (!sweep_read(scenario->arena, sweep == NULL ? NULL : sweep->value, scenario->root, &scenario->sweep, diags)) {
+        (void)check_gpu_prices(scenario, diags);
+        check_values(scenario, diags);
+        return false;
     }
     (void)check_gpu_prices(scenario, diags);
     if (!check_points(scenario, diags) || diags_error_count(diags) > errors_before) {

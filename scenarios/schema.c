@@ -313,8 +313,16 @@ static const struct node *set_in_field(struct setter *setter, const struct node 
         return node_with(setter->arena, map_or_empty(setter, old), arena_text(setter->arena, rest.data, rest.size),
                          setter->at, setter->value);
     }
-    diag_error(setter->diags, setter->at, "unknown-path", "%s: '%s' is a value, nothing lies below it", setter->path,
-               field->key);
+    if (field->not_yet != NULL) {
+        diag_error(setter->diags, setter->at, "not-modelled-yet", "%s is not modelled yet; %s", setter->path,
+                   field->not_yet);
+    } else if (strcmp(field->key, "sweep") == 0) {
+        diag_error(setter->diags, setter->at, "unknown-path", "%s: axes stand in the file's `sweep`, not in --set",
+                   setter->path);
+    } else {
+        diag_error(setter->diags, setter->at, "unknown-path", "%s: '%s' is a value, nothing lies below it",
+                   setter->path, field->key);
+    }
     return NULL;
 }
 

@@ -38,6 +38,9 @@ static const char *words_text(struct arena *arena, const char *words) {
 /* 1000000000 -> 1e9, 1e-06 -> 1e-6 */
 static const char *short_number(struct arena *arena, double value) {
     char digits[40];
+    if (value == 0x1p63) { /* an int64's end: the field's limit is the double next to it */
+        return "9223372036854775807";
+    }
     text_from_double_digits(value, 6, digits, sizeof(digits));
     const char *exponent = strchr(digits, 'e');
     if (exponent == NULL) {
@@ -111,11 +114,16 @@ static bool not_yet(struct checker *checker, struct position at, const char *wha
 
 /* --- scalars --- */
 
+static bool out_of_range(struct checker *checker, const struct field *field, const struct node *node,
+                         const char *path) {
+    return diag_error(checker->diags, node->at, "value-range", "%s = %s is outside %s", path, node->text,
+                      field_range_text(checker->arena, field));
+}
+
 static bool check_range(struct checker *checker, const struct field *field, const struct node *node, const char *path,
                         double value) {
     if (!(value >= field->min && value <= field->max)) {
-        return diag_error(checker->diags, node->at, "value-range", "%s = %s is outside %s", path, node->text,
-                          field_range_text(checker->arena, field));
+        return out_of_range(checker, field, node, path);
     }
     if (field->modelled_max > 0 && value > field->modelled_max) {
         return not_yet(checker, node->at, arena_format(checker->arena, "%s = %s", path, node->text), "write 1");
@@ -153,7 +161,9 @@ static bool check_integer(struct checker *checker, const struct field *field, co
                           const char *path) {
     int64_t value;
     if (!text_to_int64(span_of(node->text), &value)) {
-        return wrong_type(checker, field, node, path);
+        double number;
+        const bool is_beyond = text_to_double(span_of(node->text), &number) && fabs(number) >= 0x1p63;
+        return is_beyond ? out_of_range(checker, field, node, path) : wrong_type(checker, field, node, path);
     }
     return check_range(checker, field, node, path, (double)value);
 }

@@ -1,6 +1,9 @@
 /* The top of the table of keys. Help texts are sentences without a stop at the end. */
 #include "scenarios/schema_blocks.h"
 
+/* 2^63: what is below it is an int64. */
+#define INT64_MAX_AS_DOUBLE 9223372036854775808.0
+
 static const struct field routing_fields[] = {
     {.key = "policy",
      .shapes = SHAPE_WORD,
@@ -33,7 +36,12 @@ static const struct field root_fields[] = {
     {.key = "extends",
      .shapes = SHAPE_SPECIAL,
      .help = "A scenario file that this one is laid on: maps merge, entries merge by name, anything else is replaced"},
-    {.key = "seed", .shapes = SHAPE_INTEGER, .min = 0, .max = 9.2e18, .fallback = "1", .help = "Of all random draws"},
+    {.key = "seed",
+     .shapes = SHAPE_INTEGER,
+     .min = 0,
+     .max = INT64_MAX_AS_DOUBLE,
+     .fallback = "1",
+     .help = "Of all random draws"},
     {.key = "duration",
      .shapes = SHAPE_NUMBER,
      .unit = "s",

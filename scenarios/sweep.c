@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -130,6 +131,26 @@ static double range_value(double from, double to, double i, double n, bool is_lo
     return is_log ? from * fm_exp(fm_log(to / from) * (i / n)) : from + (to - from) * (i / n);
 }
 
+/* A key of whole numbers takes no others; rounding would change the steps without a word. */
+static bool range_is_whole(struct reader *reader, const struct draft *draft, const struct node *map) {
+    enum { NAMED_MAX = 4 };
+    const char *broken = "";
+    size_t count = 0;
+    for (size_t i = 0; (draft->field->shapes & SHAPE_INTEGER) != 0 && i < draft->count; i++) {
+        int64_t whole;
+        if (!text_to_int64(span_of(draft->values[i]->text), &whole)) {
+            count++;
+            const char *name = count > NAMED_MAX ? "..." : draft->values[i]->text;
+            broken = count > NAMED_MAX + 1
+                         ? broken
+                         : arena_format(reader->arena, "%s%s%s", broken, count == 1 ? "" : ", ", name);
+        }
+    }
+    return count == 0 || diag_error(reader->diags, map->at, "sweep-range",
+                                    "%s: the range gives %s, which %s whole; change its steps or list the values",
+                                    draft->path, broken, count == 1 ? "is not" : "are not");
+}
+
 static bool range_values(struct reader *reader, struct draft *draft, const struct node *map) {
     double from = 0, to = 0;
     int64_t steps = 0;
@@ -149,18 +170,13 @@ static bool range_values(struct reader *reader, struct draft *draft, const struc
     if (!is_ok) {
         return false;
     }
-    bool is_integer = (draft->field->shapes & SHAPE_INTEGER) != 0;
-    draft->values = arena_alloc(reader->arena, (size_t)steps, sizeof(struct node *));
-    double last = (double)NAN;
+    draft->count = (size_t)steps;
+    draft->values = arena_alloc(reader->arena, draft->count, sizeof(struct node *));
     for (int64_t i = 0; i < steps; i++) {
         double value = range_value(from, to, (double)i, (double)(steps - 1), is_log);
-        value = is_integer ? nearbyint(value) : value;
-        if (value != last) { /* whole numbers: steps that fall together are one */
-            draft->values[draft->count++] = number_node(reader, map->at, value);
-        }
-        last = value;
+        draft->values[i] = number_node(reader, map->at, value);
     }
-    return true;
+    return range_is_whole(reader, draft, map);
 }
 
 static bool draft_read(struct reader *reader, const struct node_entry *entry, bool may_be_label) {
@@ -220,6 +236,51 @@ static void fill_coordinate(struct reader *reader, const struct draft *draft, st
     }
 }
 
+static int compare_values(const struct sweep_coordinate *coordinate, size_t i, size_t j) {
+    if (coordinate->is_text) {
+        return strcmp(coordinate->texts[i], coordinate->texts[j]);
+    }
+    return (coordinate->numbers[i] > coordinate->numbers[j]) - (coordinate->numbers[i] < coordinate->numbers[j]);
+}
+
+/* Positions of an axis by their values; a label does not tell them apart. */
+static int compare_positions(const struct sweep_axis *axis, size_t i, size_t j) {
+    for (size_t c = 0; c < axis->coordinate_count; c++) {
+        bool is_label = strcmp(axis->coordinates[c].path, "label") == 0;
+        int order = is_label ? 0 : compare_values(&axis->coordinates[c], i, j);
+        if (order != 0) {
+            return order;
+        }
+    }
+    return 0;
+}
+
+static int compare_indices(const void *a, const void *b, void *axis) {
+    size_t i = *(const size_t *)a, j = *(const size_t *)b;
+    int order = compare_positions(axis, i, j);
+    return order != 0 ? order : (i > j) - (i < j);
+}
+
+/* No position twice: the file's coordinates could not be told apart. */
+static bool check_duplicates(struct reader *reader, struct sweep_axis *axis, const struct draft *first) {
+    bool is_ok = true;
+    size_t *order = arena_alloc(reader->arena, axis->count, sizeof *order);
+    for (size_t i = 0; i < axis->count; i++) {
+        order[i] = i;
+    }
+    qsort_r(order, axis->count, sizeof *order, compare_indices, axis);
+    for (size_t i = 1; i < axis->count; i++) {
+        size_t here = order[i], before = order[i - 1];
+        if (compare_positions(axis, before, here) == 0) {
+            const struct node *value = first->values[here];
+            is_ok = diag_error(reader->diags, value->at, "sweep-duplicate", "%s: value %zu (%s) repeats value %zu%s",
+                               first->path, here + 1, value->text, before + 1,
+                               axis->coordinate_count == 1 ? "" : ", as does what moves with it");
+        }
+    }
+    return is_ok;
+}
+
 /* The axis of drafts first..draft_count. */
 static bool axis_add(struct reader *reader, size_t first, struct position at) {
     struct sweep *sweep = reader->sweep;
@@ -232,11 +293,12 @@ static bool axis_add(struct reader *reader, size_t first, struct position at) {
                               drafts[i].count, drafts[0].path, drafts[0].count);
         }
     }
-    sweep->point_count *= drafts[0].count;
-    if (sweep->point_count > SWEEP_POINTS_MAX || sweep->axis_count == AXES_MAX) {
+    size_t point_count = sweep->point_count * drafts[0].count;
+    if (point_count > SWEEP_POINTS_MAX || sweep->axis_count == AXES_MAX) {
         return diag_error(reader->diags, at, "sweep-size", "a sweep has at most %d points and %d axes",
                           SWEEP_POINTS_MAX, AXES_MAX);
     }
+    sweep->point_count = point_count;
     struct sweep_axis *axis = &sweep->axes[sweep->axis_count];
     axis->count = drafts[0].count;
     axis->coordinate_count = coordinates;
@@ -249,7 +311,7 @@ static bool axis_add(struct reader *reader, size_t first, struct position at) {
         }
     }
     sweep->values[sweep->axis_count++] = values;
-    return true;
+    return check_duplicates(reader, axis, drafts);
 }
 
 static bool zip_read(struct reader *reader, const struct node *group) {

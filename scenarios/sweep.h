@@ -21,7 +21,8 @@ struct sweep {
 };
 
 /* Reads `node` (NULL: none; one point), whose paths lead into `root`. False with diagnostics: sweep-value, sweep-range, sweep-zip,
- * sweep-size, sweep-twice, unknown-path. All in the arena. */
+ * sweep-size, sweep-twice, sweep-duplicate, unknown-path; `sweep` then has the axes that are right, so that their points can be
+ * checked too. All in the arena. */
 bool sweep_read(struct arena *arena, const struct node *node, const struct node *root, struct sweep *sweep,
                 struct diags *diags);
 

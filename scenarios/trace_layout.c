@@ -144,15 +144,14 @@ static bool is_wanted(const struct trace_spec *spec, enum trace_role role) {
            (role == TRACE_OUTPUT && !spec->draw_output) || (role == TRACE_FILTER && spec->filter_value != NULL);
 }
 
-/* The field of that name: written exactly so, else in other case. */
+/* The first field of that name: written exactly so, else in other case. */
 static uint32_t find_name(const struct head *head, const char *name) {
     uint32_t found = TRACE_COLUMN_MAX;
+    bool is_exact = false;
     for (size_t i = head->count; i-- > 0;) {
         struct span field = span_trim(span_of(head->fields[i]));
-        if (span_equals(field, name)) {
-            return (uint32_t)i;
-        }
-        found = span_equals_nocase(field, name) ? (uint32_t)i : found;
+        is_exact = is_exact || span_equals(field, name);
+        found = span_equals(field, name) || (!is_exact && span_equals_nocase(field, name)) ? (uint32_t)i : found;
     }
     return found;
 }
@@ -177,6 +176,27 @@ static bool missing_name(const struct head *head, struct position at, enum trace
                       guess != NULL ? guess : "", guess != NULL ? "'?" : "");
 }
 
+/* The next field after `found` of the same name as it: in the same case if it is `name`, else in any. TRACE_COLUMN_MAX: none. */
+static uint32_t find_again(const struct head *head, const char *name, uint32_t found) {
+    const bool is_exact = span_equals(span_trim(span_of(head->fields[found])), name);
+    for (size_t i = found + 1; i < head->count; i++) {
+        struct span field = span_trim(span_of(head->fields[i]));
+        if (is_exact ? span_equals(field, name) : span_equals_nocase(field, name)) {
+            return (uint32_t)i;
+        }
+    }
+    return TRACE_COLUMN_MAX;
+}
+
+static bool check_once(const struct head *head, struct position at, enum trace_role role, const char *name,
+                       uint32_t found, struct diags *diags) {
+    const uint32_t again = find_again(head, name, found);
+    return again == TRACE_COLUMN_MAX ||
+           diag_error(diags, at, "trace-column",
+                      "the header has '%s' (%s) twice, as columns %u and %u; give its position instead", name,
+                      trace_role_name(role), found + 1, again + 1);
+}
+
 static bool resolve_role(struct trace_layout *layout, const struct trace_spec *spec, enum trace_role role,
                          const struct head *head, struct diags *diags) {
     struct position at = {.source = &spec->source, .line = head->line, .column = 1};
@@ -195,6 +215,9 @@ static bool resolve_role(struct trace_layout *layout, const struct trace_spec *s
     if (found >= head->count) {
         return diag_error(diags, at, "trace-column", "no column %u (%s); the first row has %zu", column.position,
                           trace_role_name(role), head->column_count);
+    }
+    if (column.name != NULL && !check_once(head, at, role, column.name, found, diags)) {
+        return false;
     }
     layout->column[role] = found;
     layout->roles[found] = (uint8_t)(layout->roles[found] | 1U << role);

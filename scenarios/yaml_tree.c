@@ -359,6 +359,8 @@ const struct diag_source *yaml_source_read(struct arena *arena, const char *path
         return NULL;
     }
     struct diag_source *source = arena_alloc(arena, 1, sizeof(struct diag_source));
-    *source = (struct diag_source){.name = arena_text(arena, name, strlen(name)), .text = text, .size = size};
+    const size_t mark = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* byte order mark */
+    *source =
+        (struct diag_source){.name = arena_text(arena, name, strlen(name)), .text = text + mark, .size = size - mark};
     return source;
 }

@@ -74,9 +74,11 @@ struct arrival_source {
 /* How a workload's source is made, anew for each run. `open` returns NULL with diagnostics on failure. */
 struct arrival_factory {
     struct arrival_source *(*open)(const void *context, uint64_t seed, uint32_t replication, struct diags *diags);
-    const void *context;    /* borrowed, immutable, may be shared by threads */
-    double mean_rate_per_s; /* for the mix of a capacity run: mean rate; a closed loop: its clients; a trace: rows over span */
-    bool is_trace;          /* finite: a run without `duration` or `requests` ends when it ends */
+    const void *context; /* borrowed, immutable, may be shared by threads */
+    double
+        mean_rate_per_s; /* for the mix of a capacity run: mean rate; a closed loop: its clients; a trace: rows over span */
+    bool is_trace;       /* finite: a run without `duration` or `requests` ends when it ends */
+    double clients, think_s; /* closed loop: how many, and their mean think time; else 0 */
 };
 
 #endif

@@ -6,21 +6,29 @@
 
 #include "base/arena.h"
 #include "base/check.h"
-#include "base/fmath.h"
+#include "base/sampler.h"
 #include "sim/arrivals_internal.h"
 #include "sim/clock.h"
 #include "sim/time_change.h"
 
 /* Instants from here on lie beyond the clock's nine years. */
-#define INSTANT_LIMIT ((i128)1 << 88)
+#define INSTANT_LIMIT        ((i128)1 << 88)
+#define INSTANT_LIMIT_DOUBLE 0x1p88
+
+/* Gaps that are drawn ahead. Draws are keyed: how many they are is in no result. */
+enum { GAPS_AHEAD = 16 };
 
 struct open_source {
     struct arrival_source base;
     const struct arrival_spec *spec; // borrowed
     struct random_stream stream;
+    enum cpu_level level;
+    struct sampler_gamma gamma;
+    double units_per_draw; /* what a draw of a gap is multiplied by; infinite at rate 0 */
     struct time_change change;
-    uint64_t ordinal; /* of `instant` */
-    i128 instant;     /* operational time of the next arrival */
+    uint64_t ordinal;        /* of `instant` */
+    i128 instant;            /* operational time of the next arrival */
+    double gaps[GAPS_AHEAD]; /* draws of the ordinals from the last multiple of GAPS_AHEAD on */
 };
 
 const char *arrival_process_name(enum arrival_process process) {
@@ -34,51 +42,39 @@ const char *arrival_process_name(enum arrival_process process) {
     return names[process];
 }
 
-double arrival_exponential_draw(struct random_stream stream, uint64_t ordinal, uint32_t index) {
-    return -fm_log(random_uniform(stream, ordinal, index));
-}
-
-/* Draw 0 is kept for the boost; attempt j uses draws 1 + 2j and 2 + 2j. */
-double arrival_gamma_draw(struct random_stream stream, uint64_t ordinal, double shape) {
-    double d = (shape < 1.0 ? shape + 1.0 : shape) - 1.0 / 3.0;
-    double c = 1.0 / sqrt(9.0 * d);
-    for (uint32_t index = 1;; index += 2) {
-        double x = fm_normal_quantile(random_uniform(stream, ordinal, index));
-        double root = 1.0 + c * x;
-        if (root <= 0.0) {
-            continue;
-        }
-        double v = root * root * root;
-        double u = random_uniform(stream, ordinal, index + 1);
-        if (fm_log(u) < 0.5 * x * x + d - d * v + d * fm_log(v)) {
-            double boost = shape < 1.0 ? fm_exp(fm_log(random_uniform(stream, ordinal, 0)) / shape) : 1.0;
-            return d * v * boost;
-        }
+/* `constant`: one arrival at 0, then a gap before each. */
+static void draw_constants(struct open_source *source, uint64_t first) {
+    for (size_t i = 0; i < GAPS_AHEAD; i++) {
+        source->gaps[i] = first + i == 0 ? 0.0 : 1.0;
     }
 }
 
-/* The gap before arrival `ordinal`, in mean gaps. */
-static double gap_draw(const struct open_source *source, uint64_t ordinal) {
-    const struct arrival_spec *spec = source->spec;
-    switch (spec->process) {
-    case ARRIVAL_POISSON: return arrival_exponential_draw(source->stream, ordinal, 0);
-    case ARRIVAL_GAMMA: {
-        double shape = 1.0 / (spec->cv * spec->cv);
-        return arrival_gamma_draw(source->stream, ordinal, shape) / shape;
-    }
+static void draw_gaps(struct open_source *source, uint64_t first) {
+    switch (source->spec->process) {
+    case ARRIVAL_POISSON: sampler_exponentials(source->level, source->stream, first, GAPS_AHEAD, source->gaps); return;
+    case ARRIVAL_GAMMA:
+        sampler_gammas(source->level, &source->gamma, source->stream, first, GAPS_AHEAD, source->gaps);
+        return;
     case ARRIVAL_CONSTANT:
     case ARRIVAL_CLOSED_LOOP:
     case ARRIVAL_PROCESS_COUNT: break;
     }
-    return ordinal == 0 ? 0.0 : 1.0;
+    draw_constants(source, first);
+}
+
+/* To a whole number, ties to even. From 2^52 on all are. */
+static double round_gap(double gap) {
+    return gap < 0x1p52 ? (gap + 0x1p52) - 0x1p52 : gap;
 }
 
 /* Moves to arrival `ordinal`; INSTANT_LIMIT stands for never. */
 static void advance(struct open_source *source, uint64_t ordinal) {
-    double gap = source->spec->rate_per_s > 0.0
-                     ? nearbyint(gap_draw(source, ordinal) * (UNIT_PER_S / source->spec->rate_per_s))
-                     : HUGE_VAL;
-    bool near = gap < i128_to_double(INSTANT_LIMIT) && source->instant + (i128)gap < INSTANT_LIMIT;
+    if (ordinal % GAPS_AHEAD == 0) {
+        draw_gaps(source, ordinal);
+    }
+    double gap = source->spec->rate_per_s > 0.0 ? round_gap(source->gaps[ordinal % GAPS_AHEAD] * source->units_per_draw)
+                                                : HUGE_VAL;
+    bool near = gap < INSTANT_LIMIT_DOUBLE && source->instant + (i128)gap < INSTANT_LIMIT;
     source->instant = near ? source->instant + (i128)gap : INSTANT_LIMIT;
     source->ordinal = ordinal;
 }
@@ -111,23 +107,37 @@ static const struct arrival_source_type open_source_type = {
     .free = open_free,
 };
 
-struct arrival_source *open_source_new(const struct arrival_spec *spec, uint64_t seed, uint32_t replication) {
+/* A gap in units of the clock is a draw of it times this. */
+static double units_per_draw(const struct arrival_spec *spec, double *shape) {
+    *shape = spec->process == ARRIVAL_GAMMA ? 1.0 / (spec->cv * spec->cv) : 1.0;
+    return UNIT_PER_S / spec->rate_per_s / *shape;
+}
+
+static struct arrival_source *open_source_new(const struct arrival_spec *spec, uint64_t seed, uint32_t replication,
+                                              struct diags *diags) {
+    enum cpu_level level;
+    if (!cpu_level_choose(&level, diags)) {
+        return NULL;
+    }
     struct open_source *source = xcalloc(1, sizeof(*source));
+    double shape;
     source->base.type = &open_source_type;
     source->spec = spec;
     source->stream = random_stream_make(seed, replication, RANDOM_ARRIVAL, spec->name);
+    source->level = level;
+    source->units_per_draw = units_per_draw(spec, &shape);
+    source->gamma = sampler_gamma_make(shape);
     time_change_init(&source->change, spec->profile, spec->profile_count, spec->profile_offset_s);
     advance(source, 0);
     return &source->base;
 }
 
 static struct arrival_source *spec_open(const void *context, uint64_t seed, uint32_t replication, struct diags *diags) {
-    (void)diags;
     const struct arrival_spec *spec = context;
     if (spec->process == ARRIVAL_CLOSED_LOOP) {
         return closed_loop_new(spec, seed, replication);
     }
-    return open_source_new(spec, seed, replication);
+    return open_source_new(spec, seed, replication, diags);
 }
 
 struct arrival_factory arrival_spec_factory(const struct arrival_spec *spec) {
@@ -141,5 +151,7 @@ struct arrival_factory arrival_spec_factory(const struct arrival_spec *spec) {
         .open = spec_open,
         .context = spec,
         .mean_rate_per_s = closed ? (double)spec->clients : spec->rate_per_s,
+        .clients = closed ? (double)spec->clients : 0,
+        .think_s = closed ? spec->think_s : 0,
     };
 }

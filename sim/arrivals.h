@@ -3,8 +3,8 @@
  *
  * Open processes: the n-th request (n from 0) arrives at the sum of n + 1 gaps, `constant` at n / rate (its first at 0,
  * so that [0, T) holds rate x T requests). Gaps are rounded to the clock's unit (2^-20 ps) before they are summed, so
- * the sum cannot drift; the instant is rounded to the nearest key. The n-th gap comes from the draws keyed (n, 0..) of
- * the stream (seed, replication, RANDOM_ARRIVAL, name): nothing else moves it.
+ * the sum cannot drift; the instant is rounded to the nearest key. The n-th gap is draw n (base/sampler.h) of the stream
+ * (seed, replication, RANDOM_ARRIVAL, name): nothing else moves it. Gaps are drawn 16 ahead, at the CPU level of base/cpu_level.h.
  *
  * A profile of 24 or 168 multipliers, one an hour, repeats daily or weekly and is normalised to mean 1, so `rate` stays
  * the mean. The time change is exact, in integers: the base process runs at the mean rate, and its instants are mapped
@@ -57,7 +57,7 @@ struct arrival_spec {
 };
 
 /* How to make the sources of `spec`, which is borrowed: it must outlive the factory, and may be shared by threads.
- * mean_rate_per_s is the rate, or the number of clients. Opening never fails. */
+ * mean_rate_per_s is the rate, or the number of clients. Opening fails only where TOKENMILL_CPU_LEVEL is wrong ("cpu-level"). */
 struct arrival_factory arrival_spec_factory(const struct arrival_spec *spec);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/check.h"
+#include "base/sampler.h"
 #include "sim/arrivals_internal.h"
 #include "sim/clock.h"
 
@@ -61,7 +62,7 @@ static i128 think_draw(const struct closed_loop *loop, uint32_t client) {
     if (loop->spec->think_kind == THINK_CONSTANT) {
         return (i128)nearbyint(mean);
     }
-    return (i128)nearbyint(mean * arrival_exponential_draw(loop->think, draw_of(loop, client), 0));
+    return (i128)nearbyint(mean * sampler_exponential(loop->think, draw_of(loop, client)));
 }
 
 static void issue_after(struct closed_loop *loop, uint32_t client, i128 instant) {

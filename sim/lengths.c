@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/fmath.h"
+#include "base/sampler.h"
 
 /* Longer than any context; keeps the tail of a wide lognormal inside int64. */
 #define LENGTH_MAX 1e12
@@ -15,35 +16,26 @@ static double draw_uniform(const struct length_spec *spec, double u) {
     return value < high ? value : high;
 }
 
-/* Smallest k with 1 - (1 - p)^k >= u, by inversion; p = 1 / mean. */
-static double draw_geometric(const struct length_spec *spec, double u) {
-    if (spec->mean <= 1.0) {
-        return 1.0;
-    }
-    return 1.0 + floor(fm_log(u) / fm_log1p(-1.0 / spec->mean));
-}
-
 static double draw_quantiles(const struct length_spec *spec, double u) {
+    const double *p = spec->quantile_p;
     size_t low = 0;
-    size_t high = spec->count - 1;
-    while (high - low > 1) {
-        size_t middle = low + (high - low) / 2;
-        if (spec->quantile_p[middle] <= u) {
-            low = middle;
-        } else {
-            high = middle;
-        }
+    for (size_t left = spec->count - 1;
+         left > 1;) { /* the segment is one of the `left` from `low` on; no branch to guess */
+        const size_t half = left / 2;
+        low += p[low + half] <= u ? half : 0;
+        left -= half;
     }
+    const size_t high = low + 1;
     double share = (u - spec->quantile_p[low]) / (spec->quantile_p[high] - spec->quantile_p[low]);
     return spec->quantile_value[low] + share * (spec->quantile_value[high] - spec->quantile_value[low]);
 }
 
-static double draw_unrounded(const struct length_spec *spec, double u) {
+static double draw_unrounded(const struct length_spec *spec, struct random_stream stream, uint64_t ordinal) {
     switch (spec->kind) {
-    case LENGTH_UNIFORM: return draw_uniform(spec, u);
-    case LENGTH_LOGNORMAL: return fm_exp(spec->mu + spec->sigma * fm_normal_quantile(u));
-    case LENGTH_GEOMETRIC: return draw_geometric(spec, u);
-    case LENGTH_QUANTILES: return draw_quantiles(spec, u);
+    case LENGTH_UNIFORM: return draw_uniform(spec, random_uniform(stream, ordinal, 0));
+    case LENGTH_LOGNORMAL: return sampler_lognormal(stream, ordinal, spec->mu, spec->sigma);
+    case LENGTH_GEOMETRIC: return sampler_geometric(stream, ordinal, spec->mean);
+    case LENGTH_QUANTILES: return draw_quantiles(spec, random_uniform(stream, ordinal, 0));
     case LENGTH_CONSTANT:
     case LENGTH_FROM_TRACE: break;
     }
@@ -52,12 +44,11 @@ static double draw_unrounded(const struct length_spec *spec, double u) {
 
 int64_t length_draw(const struct length_spec *spec, struct random_stream stream, uint64_t ordinal) {
     CHECK(spec->kind != LENGTH_FROM_TRACE);
-    double u = spec->kind == LENGTH_CONSTANT ? 0.5 : random_uniform(stream, ordinal, 0);
-    double value = nearbyint(draw_unrounded(spec, u));
+    double value = draw_unrounded(spec, stream, ordinal);
     if (!(value >= 1.0)) {
         return 1;
     }
-    return (int64_t)(value < LENGTH_MAX ? value : LENGTH_MAX);
+    return (int64_t)nearbyint(value < LENGTH_MAX ? value : LENGTH_MAX);
 }
 
 static double mean_of_quantiles(const struct length_spec *spec) {

@@ -46,6 +46,17 @@ static double *find_capacities(const struct run_request *request, const struct r
     return capacities;
 }
 
+/* By pool, then of the fleet; free with free(). NULL with diagnostics. */
+static struct analytic_state *find_analytic(const struct resolved_point *point, struct diags *diags) {
+    const size_t pools = point->sim.pool_count;
+    struct analytic_state *states = xcalloc(pools + 1, sizeof *states);
+    if (!analytic_states(point, states, &states[pools], diags)) {
+        free(states);
+        return NULL;
+    }
+    return states;
+}
+
 /* Plays the point through. False with diagnostics, or without if it was abandoned; `*outcome` needs no release then. */
 static bool play(const struct resolved_point *point, struct watch *watch, struct sim_outcome *outcome,
                  struct run_info *info, struct diags *diags) {
@@ -87,9 +98,11 @@ static bool close_requests(struct watch *watch, bool played, struct diags *diags
 }
 
 static struct result *run_resolved(const struct run_request *request, const struct resolved_point *point,
-                                   const double *capacities, struct diags *diags) {
+                                   const double *capacities, const struct analytic_state *analytic,
+                                   struct diags *diags) {
     struct watch watch = {.progress = request->progress, .progress_index = request->progress_index};
-    struct run_info info = {.engine = engine_kind_name(point->sim.engine), .seed = point->sim.seed};
+    struct run_info info = {
+        .engine = engine_kind_name(point->sim.engine), .seed = point->sim.seed, .analytic = analytic};
     struct sim_outcome outcome = {0};
     if (!open_requests(request, point, &watch, diags)) {
         return NULL;
@@ -109,9 +122,11 @@ struct result *run_point(const struct run_request *request, struct diags *diags)
     struct resolved_point *point = scenario_resolve(request->scenario, request->point);
     double *capacities = find_capacities(request, point, diags);
     struct result *result = NULL;
-    if (capacities != NULL) {
-        result = run_resolved(request, point, capacities, diags);
+    struct analytic_state *analytic = capacities != NULL ? find_analytic(point, diags) : NULL;
+    if (analytic != NULL) {
+        result = run_resolved(request, point, capacities, analytic, diags);
     }
+    free(analytic);
     free(capacities);
     resolved_point_free(point);
     if (result != NULL) {

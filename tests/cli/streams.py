@@ -113,15 +113,14 @@ class BrokenStdout(Case):
             done = self.run_program("run", "tiny.yaml", stdout=full, code=4)
         self.assertIn("cannot write to standard output", done.stderr)
 
-    def test_a_closed_pipe_is_the_world(self):
+    def test_a_reader_that_goes_away_is_no_news(self):
         self.scenario()
         read_end, write_end = os.pipe()
         os.close(read_end)
         done = subprocess.run([TOKENMILL, "run", "tiny.yaml"], cwd=self.dir, stdout=write_end, stderr=subprocess.PIPE,
                               text=True, timeout=60)
         os.close(write_end)
-        self.assertEqual(done.returncode, 4)
-        self.assertIn("cannot write to standard output", done.stderr)
+        self.assertEqual((done.returncode, done.stderr), (4, ""))
 
     def test_files_are_complete_when_stdout_is_not(self):
         self.scenario()

@@ -25,9 +25,10 @@ class Usage(Case):
         for command in ("run", "sweep", "check", "schema", "catalog"):
             self.assertEqual(self.run_program("help", command).stdout, self.run_program(command, "--help").stdout)
 
-    def test_commands_of_later_versions_are_not_offered(self):
+    def test_commands_of_later_versions_say_so(self):
         for command in ("plan", "report", "export", "validate", "calibrate"):
-            self.assertIn(f"unknown command '{command}'", self.says(command))
+            self.assertIn(f"'{command}' is not built yet; see 'tokenmill --help'", self.says(command))
+            self.assertNotIn(command, self.run_program("--help").stdout)
 
     def test_version_is_one_line(self):
         self.assertRegex(self.run_program("--version").stdout, r"^tokenmill \d+\.\d+\.\d+\n$")
@@ -48,7 +49,7 @@ class Usage(Case):
 
     def test_numbers_are_strict(self):
         for option, value in (("--jobs", "0"), ("--jobs", "2x"), ("--seed", "-1"), ("--seed", "1e3"),
-                              ("--seed", "18446744073709551616"), ("--point", "")):
+                              ("--seed", "9223372036854775808"), ("--point", "")):
             self.assertIn("expected a whole number", self.says("run", option, value, "x.yaml"))
 
     def test_set_needs_key_and_value(self):

@@ -16,11 +16,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 from mutant_list import HARMLESS, MUTANTS
 
 SCENARIOS = 10000
-TIMEOUT_S = 120
+PATIENCE = 10  # times as long as without a mutant
+UNBROKEN_TIMEOUT_S = 600
 MEMORY_BYTE = 4 << 30
 FLAGS = ["-std=c17", "-D_GNU_SOURCE", "-ffp-contract=off", "-fno-math-errno", "-O1", "-w"]
 TEST_SOURCES = ["compare.c", "differential.c", "scenario.c"]
@@ -81,29 +83,30 @@ def limits():
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def play(program, count):
+def play(program, timeout_s):
     """How the program ended: "" if all scenarios are equal."""
     try:
-        done = subprocess.run([program, "--brief", str(count)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              errors="replace", timeout=TIMEOUT_S, preexec_fn=limits, check=False)
+        done = subprocess.run([program, "--brief", str(SCENARIOS)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, errors="replace", timeout=timeout_s, preexec_fn=limits, check=False)
     except subprocess.TimeoutExpired:
-        return f"does not end within {TIMEOUT_S} s"
+        return f"does not end within {timeout_s:.0f} s"
     text = done.stdout.strip().splitlines()
     return "" if done.returncode == 0 else (text[-1] if text else f"ended with status {done.returncode}")
 
 
-def try_mutant(builder, mutant):
+def try_mutant(builder, mutant, timeout_s):
     program = builder.program(mutant)
-    outcome = play(program, SCENARIOS)
+    outcome = play(program, timeout_s)
     shutil.rmtree(program.parent)
     return outcome
 
 
-def hunt(builder, mutants, jobs):
+def hunt(builder, mutants, jobs, timeout_s):
     """Plays all; returns how many survive."""
     survivors = 0
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        for mutant, outcome in zip(mutants, pool.map(lambda mutant: try_mutant(builder, mutant), mutants)):
+        outcomes = pool.map(lambda mutant: try_mutant(builder, mutant, timeout_s), mutants)
+        for mutant, outcome in zip(mutants, outcomes):
             survivors += not outcome
             print(f"{mutant.name}: {outcome[:140] or 'SURVIVES ' + str(SCENARIOS) + ' scenarios'}", flush=True)
     return survivors
@@ -124,11 +127,13 @@ def main():
     mutants = [mutant for mutant in MUTANTS if options.only in mutant.name]
     with tempfile.TemporaryDirectory(prefix="tokenmill-mutants-") as name:
         builder = Builder(options.source, options.libraries, sys.argv[split + 1:], pathlib.Path(name))
-        unbroken = play(builder.link(builder.folder, builder.objects.values()), 200)
+        start_s = time.monotonic()
+        unbroken = play(builder.link(builder.folder, builder.objects.values()), UNBROKEN_TIMEOUT_S)
         if unbroken:
             print(f"without any mutant: {unbroken}")
             return 1
-        survivors = hunt(builder, mutants, options.jobs)
+        timeout_s = PATIENCE * (time.monotonic() - start_s)
+        survivors = hunt(builder, mutants, options.jobs, timeout_s)
     print(f"{len(mutants)} mutants, {survivors} survive; {len(HARMLESS)} known to be harmless")
     return 0 if mutants and survivors == 0 else 1
 

@@ -141,8 +141,27 @@ static void add_roofline(struct dice *dice, struct step_model *model) {
     model->seq = any_units(dice) / 20;
     model->token = any_units(dice) / 50;
     model->prefill_step = any_units(dice);
+    model->pad_multiple = 0; /* a linear step's */
     if (chance(dice, 0.5)) {
         make_captured(dice, &model->captured);
+    }
+}
+
+/* Prompts draw more power than decodes do, which stay below the cap. */
+static void heat_prompts(struct dice *dice, struct step_model *model) {
+    int64_t power_mw = between(dice, 1, 400000);
+    model->body_token = model->head_seq = model->token = model->prefill_token = 0;
+    model->seq = between(dice, 1000000, (int64_t)(1e-3 * UNIT_PER_S));
+    model->work = (struct work_model){
+        .flop_per_token = 1000,
+        .energy_per_flop = power_mw * (model->seq / 2000),
+        .active_mw = 1000,
+        .cap_mw = 1000 + power_mw,
+    };
+    if (chance(dice, 0.5)) { /* and what every step reads as much as there is time for, or more */
+        double time = (double)model->step + (double)model->body + (double)model->head;
+        model->work.byte_per_step = 1000000000;
+        model->work.energy_per_byte = (int64_t)(2 * uniform(dice) * (double)power_mw * time / 1e9);
     }
 }
 
@@ -204,6 +223,9 @@ static void make_pool(struct dice *dice, struct random_scenario *scenario, size_
     CHECK(model != NULL);
     if (chance(dice, 0.25)) {
         add_roofline(dice, model);
+        if (model->touched.values == NULL && model->quantum == 0 && chance(dice, 0.3)) {
+            heat_prompts(dice, model);
+        }
     } else if (chance(dice, 0.3)) { /* boundaries drift off the grid, and stay in its keys for a while */
         model->step += between(dice, 0, 4) << between(dice, 0, KEY_SHIFT - 3);
         model->step -= model->step > (1 << KEY_SHIFT) ? between(dice, 0, 1) << (KEY_SHIFT - 1) : 0;

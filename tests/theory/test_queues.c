@@ -100,7 +100,7 @@ static struct moments rounded_lognormal(double mu, double sigma) {
 /* A squared coefficient of variation of e^0.64 - 1 = 0.9, with a heavier tail than the exponential's. */
 static void lognormal_service_on_one_server(void **state) {
     (void)state;
-    static const int64_t requests[] = {1500000, 8200000, 6000000};
+    static const int64_t requests[] = {1500000, 9000000, 6500000};
     const struct length_spec lengths = {.kind = LENGTH_LOGNORMAL, .mu = 3, .sigma = 0.8};
     for (size_t i = 0; i < 3; i++) {
         check_mg1(&lengths, rounded_lognormal(3, 0.8), loads[i], requests[i], false);
@@ -119,7 +119,7 @@ static double erlang_c(int64_t servers, double offered) {
 
 static void exponential_service_on_many_servers(void **state) {
     (void)state;
-    static const int64_t requests[] = {400000, 2000000, 4500000};
+    static const int64_t requests[] = {400000, 2600000, 5400000};
     const double mean = 1e5, token_s = 1e-6, service = mean * token_s;
     const int64_t servers = 5;
     for (size_t i = 0; i < 3; i++) {

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/sampler.h"
 #include "sim/arrivals.h"
 #include "sim/clock.h"
 #include "sim/time_change.h"
@@ -163,6 +164,60 @@ static void twice_the_rate_halves_every_instant(void **state) {
     }
     a->type->free(a);
     b->type->free(b);
+}
+
+/* The definition, one draw at a time: gaps are rounded to the clock's unit and summed, the instant to the nearest key. */
+static void gaps_drawn_ahead_are_the_draws_of_their_ordinals(void **state) {
+    (void)state;
+    struct arrival_spec poisson = {.name = "p", .process = ARRIVAL_POISSON, .rate_per_s = 3.0};
+    struct arrival_spec gamma = {.name = "g", .process = ARRIVAL_GAMMA, .cv = 2.0, .rate_per_s = 3.0};
+    struct random_stream poisson_stream = random_stream_make(5, 0, RANDOM_ARRIVAL, "p");
+    struct random_stream gamma_stream = random_stream_make(5, 0, RANDOM_ARRIVAL, "g");
+    struct sampler_gamma shape = sampler_gamma_make(0.25);
+    struct arrival_source *sources[] = {source_of(&poisson, 5), source_of(&gamma, 5)};
+    i128 instants[2] = {0, 0};
+    for (uint64_t n = 0; n < 5000; n++) {
+        instants[0] += (i128)nearbyint(sampler_exponential(poisson_stream, n) * (UNIT_PER_S / 3.0));
+        instants[1] += (i128)nearbyint(sampler_gamma(&shape, gamma_stream, n) * (UNIT_PER_S / 3.0 / 0.25));
+        for (size_t i = 0; i < 2; i++) {
+            assert_int_equal(next_key(sources[i]), key_of_instant(instants[i] + ((i128)1 << (KEY_SHIFT - 1))));
+        }
+    }
+    sources[0]->type->free(sources[0]);
+    sources[1]->type->free(sources[1]);
+}
+
+static void every_cpu_level_gives_the_same_arrivals(void **state) {
+    (void)state;
+    struct arrival_spec spec = {.name = "g", .process = ARRIVAL_GAMMA, .cv = 1.5, .rate_per_s = 3.0};
+    struct arrival_source *sources[CPU_LEVEL_COUNT];
+    const int levels = (int)cpu_level_highest() + 1;
+    for (int i = 0; i < levels; i++) {
+        assert_int_equal(setenv("TOKENMILL_CPU_LEVEL", cpu_level_name((enum cpu_level)i), 1), 0);
+        sources[i] = source_of(&spec, 5);
+    }
+    assert_int_equal(unsetenv("TOKENMILL_CPU_LEVEL"), 0);
+    for (int n = 0; n < 5000; n++) {
+        int64_t key = next_key(sources[0]);
+        for (int i = 1; i < levels; i++) {
+            assert_int_equal(next_key(sources[i]), key);
+        }
+    }
+    for (int i = 0; i < levels; i++) {
+        sources[i]->type->free(sources[i]);
+    }
+}
+
+static void an_unknown_cpu_level_is_an_error(void **state) {
+    (void)state;
+    struct arrival_spec spec = {.name = "p", .process = ARRIVAL_POISSON, .rate_per_s = 3.0};
+    struct arrival_factory factory = arrival_spec_factory(&spec);
+    struct diags *diags = diags_new();
+    assert_int_equal(setenv("TOKENMILL_CPU_LEVEL", "mmx", 1), 0);
+    assert_null(factory.open(factory.context, 1, 0, diags));
+    assert_int_equal(unsetenv("TOKENMILL_CPU_LEVEL"), 0);
+    assert_int_equal(diags_error_count(diags), 1);
+    diags_free(diags);
 }
 
 static const double day[PROFILE_DAY_HOURS] = {0,   0.25, 0.5, 1, 2, 3, 4, 0, 0, 1, 1.5, 0.125,
@@ -350,6 +405,9 @@ int main(void) {
         cmocka_unit_test(a_window_of_t_seconds_holds_rate_times_t_constant_arrivals),
         cmocka_unit_test(rate_zero_and_rates_slower_than_the_clock_end_at_once),
         cmocka_unit_test(the_stream_is_keyed_by_seed_and_name),
+        cmocka_unit_test(gaps_drawn_ahead_are_the_draws_of_their_ordinals),
+        cmocka_unit_test(every_cpu_level_gives_the_same_arrivals),
+        cmocka_unit_test(an_unknown_cpu_level_is_an_error),
         cmocka_unit_test(twice_the_rate_halves_every_instant),
         cmocka_unit_test(each_hour_holds_its_share_of_the_day),
         cmocka_unit_test(the_time_change_inverts_the_cumulative_profile),

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "models/gpu.h"
 #include "models/llm.h"
 
@@ -158,6 +160,9 @@ static void windows_are_said_to_be_full_attention(void **state) {
     assert_null(llm_approximation(&llm));
     llm.sliding_window = 4096;
     assert_non_null(llm_approximation(&llm));
+    llm.sliding_window = 0;
+    llm.sparse_attention = true;
+    assert_non_null(strstr(llm_approximation(&llm), "indexer"));
 }
 
 static void incomplete_shapes_are_refused_by_field(void **state) {

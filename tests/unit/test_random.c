@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/guarded.h"
+
 struct known_answer {
     uint32_t counter[4];
     uint32_t key[2];
@@ -107,7 +109,44 @@ static void a_streams_first_draws_never_change(void **context) {
     assert_memory_equal(words, expected, sizeof(words));
 }
 
+static void halves_are_the_words_of_the_block(void **context) {
+    (void)context;
+    struct random_stream stream = random_stream_make(7, 3, RANDOM_THINK, "agents");
+    uint32_t words[4];
+    random_block(stream, (uint64_t)5 << 40 | 12, 5, words);
+    struct random_halves halves = random_halves(stream, (uint64_t)5 << 40 | 12, 5);
+    assert_true(halves.half[0] == ((uint64_t)words[1] << 32 | words[0]));
+    assert_true(halves.half[1] == ((uint64_t)words[3] << 32 | words[2]));
+}
+
+/* Every length up to some of the widest vectors, at both ends of a page, over carries between the ordinal's words. */
+static void blocks_have_the_bits_of_one_by_one(void **context) {
+    enum { COUNT_MAX = 50 };
+    static const uint64_t firsts[] = {0, 1, UINT32_MAX - 20, UINT64_MAX - 20, 0x0123456789abcdef};
+    const enum cpu_level level = *(const enum cpu_level *)*context;
+    if (level > cpu_level_highest()) {
+        print_message("this machine has no %s\n", cpu_level_name(level));
+        skip();
+    }
+    struct random_stream stream = random_stream_make(3, 1, RANDOM_OUTPUT, "chat");
+    struct guarded page = guarded_make();
+    for (size_t count = 0; count <= COUNT_MAX; count++) {
+        for (size_t i = 0; i < 2 * sizeof firsts / sizeof firsts[0]; i++) {
+            const uint64_t first = firsts[i / 2];
+            const uint32_t block = i % 3 == 0 ? UINT32_MAX : (uint32_t)i;
+            struct random_halves *made = guarded_place(&page, count * sizeof *made, i % 2 == 1);
+            random_blocks(level, stream, first, block, count, made);
+            for (size_t k = 0; k < count; k++) {
+                struct random_halves expected = random_halves(stream, first + k, block);
+                assert_memory_equal(&made[k], &expected, sizeof expected);
+            }
+        }
+    }
+    guarded_release(&page);
+}
+
 int main(void) {
+    static enum cpu_level levels[] = {CPU_LEVEL_BASELINE, CPU_LEVEL_AVX2, CPU_LEVEL_AVX512};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(philox_gives_the_known_answers_of_random123),
         cmocka_unit_test(every_part_of_its_name_gives_another_stream),
@@ -115,6 +154,10 @@ int main(void) {
         cmocka_unit_test(two_uniforms_share_one_block),
         cmocka_unit_test(uniforms_are_uniform_and_never_0_or_1),
         cmocka_unit_test(a_streams_first_draws_never_change),
+        cmocka_unit_test(halves_are_the_words_of_the_block),
+        cmocka_unit_test_prestate(blocks_have_the_bits_of_one_by_one, &levels[0]),
+        cmocka_unit_test_prestate(blocks_have_the_bits_of_one_by_one, &levels[1]),
+        cmocka_unit_test_prestate(blocks_have_the_bits_of_one_by_one, &levels[2]),
     };
     return cmocka_run_group_tests_name("random", tests, NULL, NULL);
 }

@@ -135,6 +135,34 @@ static void a_share_is_missed_by_one_request(void **state) {
     result_free(result);
 }
 
+static void a_threshold_that_no_request_decided_is_not_met(void **state) {
+    (void)state;
+    struct fixture *fixture = fixture_new(1, 1);
+    fixture->outcome.workloads[0].slo[0] = (struct slo_count){.met = 0, .undecided = 3600};
+    struct result *result = fixture_result_of(fixture);
+    const size_t slot = slo_slot_of(LATENCY_TTFT, 99);
+    assert_int_equal(result->workloads[0].slo.threshold_met[slot], 0);
+    assert_true(isnan(result->workloads[0].slo.attainment_ratio[slot]));
+    assert_int_equal(result->slo.met, 0);
+    assert_int_equal(result->feasible, 0);
+    assert_string_equal(result->infeasible_reason,
+                        "chat: ttft_p99 of 2 s is undecided: none of 3600 requests had a value by the end");
+    result_free(result);
+}
+
+static void nobody_who_asks_is_served_in_time(void **state) {
+    (void)state;
+    struct fixture *fixture = fixture_new(1, 1);
+    struct workload_outcome *outcome = &fixture->outcome.workloads[0];
+    outcome->measured = (struct request_counts){0};
+    outcome->slo[0] = outcome->slo[1] = (struct slo_count){0};
+    outcome->good = outcome->undecided_good = 0;
+    struct result *result = fixture_result_of(fixture);
+    assert_int_equal(result->slo.met, 1);
+    assert_int_equal(result->feasible, 1);
+    result_free(result);
+}
+
 static void saturation_makes_a_point_infeasible(void **state) {
     (void)state;
     struct fixture *fixture = fixture_new(1, 1);
@@ -351,6 +379,8 @@ int main(void) {
     };
     const struct CMUnitTest variations[] = {
         cmocka_unit_test(a_share_is_missed_by_one_request),
+        cmocka_unit_test(a_threshold_that_no_request_decided_is_not_met),
+        cmocka_unit_test(nobody_who_asks_is_served_in_time),
         cmocka_unit_test(saturation_makes_a_point_infeasible),
         cmocka_unit_test(a_phase_without_tokens_gives_its_cost_to_the_other),
         cmocka_unit_test(without_tokens_there_is_no_unit_cost),

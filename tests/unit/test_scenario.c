@@ -105,6 +105,118 @@ static void a_price_that_nobody_gave_is_assumed_aloud(void **state) {
     resolved_point_free(point);
 }
 
+/* The text that the point assumes for `path`; "" if it does not. */
+static const char *assumed(const struct resolved_point *point, const char *path) {
+    for (size_t i = 0; i < point->assumption_count; i++) {
+        if (strcmp(point->assumptions[i].path, path) == 0) {
+            return point->assumptions[i].text;
+        }
+    }
+    return "";
+}
+
+static void what_an_owned_price_stands_on_is_assumed_aloud(void **state) {
+    struct resolved_point *point = only_point(
+        *state, HEAD WORKLOAD FLEET "cost: {deal: owned, gpu_price_usd: 30000, electricity_usd_per_kwh: 0.1}\n");
+    assert_string_equal(assumed(point, "cost.life"), "5 years");
+    assert_string_equal(assumed(point, "cost.discount_rate"), "0: capital costs nothing");
+    assert_string_equal(assumed(point, "cost.residual_ratio"), "0: worth nothing at the end of its life");
+    assert_string_equal(assumed(point, "cost.maintenance_ratio_per_year"), "0: not included");
+    assert_string_equal(assumed(point, "cost.spares_ratio"), "0: no spares");
+    assert_string_equal(assumed(point, "cost.facility"), "not included");
+    assert_string_not_equal(assumed(point, "power.psu_efficiency"), "");
+    resolved_point_free(point);
+}
+
+static void what_an_owned_price_says_is_not_assumed(void **state) {
+    struct resolved_point *point = only_point(
+        *state, HEAD WORKLOAD FLEET "cost: {deal: owned, gpu_price_usd: 30000, life: 4, discount_rate: 0.08,\n"
+                                    "  residual_ratio: 0.1, maintenance_ratio_per_year: 0, spares_ratio: 0,\n"
+                                    "  electricity_usd_per_kwh: 0.1,\n"
+                                    "  facility: {kind: own-build, usd_per_site_kw: 12000}}\n");
+    assert_string_equal(assumed(point, "cost.life"), "");
+    assert_string_equal(assumed(point, "cost.spares_ratio"), "");
+    assert_string_equal(assumed(point, "cost.facility.life"), "14 years");
+    assert_string_equal(assumed(point, "cost.facility.discount_rate"), "0: capital costs nothing");
+    resolved_point_free(point);
+}
+
+static void a_model_that_runs_approximately_says_so(void **state) {
+    struct resolved_point *point = only_point(
+        *state, HEAD WORKLOAD "fleet:\n  - {name: main, gpu: H200, model: DeepSeek-V3.2, tensor_parallel: 8}\n");
+    assert_non_null(strstr(assumed(point, "fleet.main.model"), "sparse attention is treated as full attention"));
+    resolved_point_free(point);
+}
+
+static void a_row_that_is_an_estimate_says_so(void **state) {
+    struct resolved_point *point =
+        only_point(*state, HEAD WORKLOAD "fleet:\n  - {name: main, gpu: H100, model: phi-2}\n");
+    assert_string_equal(assumed(point, "fleet.main.model"),
+                        "the catalogue's row of phi-2 is an estimate (MHA, two-matrix FFN)");
+    resolved_point_free(point);
+}
+
+static void a_replica_across_nodes_says_so(void **state) {
+    struct resolved_point *point =
+        only_point(*state, HEAD WORKLOAD FLEET "    tensor_parallel: 4\n    node: {gpus: 2}\n");
+    assert_non_null(strstr(assumed(point, "fleet.main.tensor_parallel"), "4 GPUs span 2 nodes of 2"));
+    resolved_point_free(point);
+    scenario_free(((struct fixture *)*state)->scenario);
+    point = only_point(*state, HEAD WORKLOAD FLEET "    tensor_parallel: 8\n");
+    assert_string_equal(assumed(point, "fleet.main.tensor_parallel"), "");
+    resolved_point_free(point);
+}
+
+static void the_largest_seed_is_that_of_an_int64(void **state) {
+    struct resolved_point *point = only_point(*state, HEAD "seed: 9223372036854775807\n" WORKLOAD FLEET);
+    assert_true(point->sim.seed == INT64_MAX);
+    resolved_point_free(point);
+    scenario_free(((struct fixture *)*state)->scenario);
+    const struct scenario_options options = {.has_seed = true, .seed = (uint64_t)INT64_MAX + 1};
+    assert_null(read_with(*state, HEAD WORKLOAD FLEET, &options));
+    assert_string_equal(diags_first_message(((struct fixture *)*state)->diags),
+                        "seed = 9223372036854775808 is outside 0..9223372036854775807");
+}
+
+static void a_byte_order_mark_is_no_text(void **state) {
+    struct resolved_point *point = only_point(*state, "\xef\xbb\xbf" HEAD WORKLOAD FLEET);
+    assert_string_equal(scenario_name(((struct fixture *)*state)->scenario), "t");
+    assert_memory_equal(scenario_text(((struct fixture *)*state)->scenario), "name", 4);
+    resolved_point_free(point);
+}
+
+static void mistakes_of_points_are_said_beside_those_of_the_sweep(void **state) {
+    struct fixture *fixture = *state;
+    assert_null(read_with(fixture,
+                          HEAD WORKLOAD FLEET "sweep:\n  fleet.main.gpu: [H100-SXM, NOPE]\n"
+                                              "  fleet.main.batching: [a]\n  seed: []\n",
+                          NULL));
+    char text[4096] = "";
+    FILE *stream = fmemopen(text, sizeof(text), "w");
+    diags_render(fixture->diags, stream, false);
+    fclose(stream);
+    assert_non_null(strstr(text, "unknown GPU 'NOPE'"));
+    assert_non_null(strstr(text, "fleet.main.batching must be a map"));
+    assert_non_null(strstr(text, "seed: an axis is a list"));
+}
+
+static void whole_numbers_of_a_log_range_may_be_exact(void **state) {
+    struct fixture *fixture = *state;
+    assert_non_null(read_with(
+        fixture, HEAD WORKLOAD FLEET "sweep:\n  fleet.main.replicas: {from: 1, to: 64, steps: 7, scale: log}\n", NULL));
+    const struct sweep_coordinate *replicas = &scenario_axis(fixture->scenario, 0)->coordinates[0];
+    assert_int_equal(scenario_point_count(fixture->scenario), 7);
+    assert_true(replicas->numbers[1] == 2 && replicas->numbers[5] == 32);
+}
+
+static void one_thing_of_a_zip_may_stand_twice(void **state) {
+    struct fixture *fixture = *state;
+    assert_non_null(read_with(fixture,
+                              HEAD WORKLOAD FLEET "sweep:\n  zip:\n    - fleet.main.gpu: [H100-SXM, H100-SXM]\n"
+                                                  "      fleet.main.tensor_parallel: [1, 2]\n",
+                              NULL));
+}
+
 static void other_spellings_mean_the_same(void **state) {
     struct resolved_point *point = only_point(
         *state, HEAD WORKLOAD FLEET "    tensor_parallel_size: 2\n    kv_cache_dtype: fp8\n    quantization: fp8\n"
@@ -335,6 +447,16 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(defaults_are_those_of_the_contract),
         TEST(a_price_that_nobody_gave_is_assumed_aloud),
+        TEST(what_an_owned_price_stands_on_is_assumed_aloud),
+        TEST(what_an_owned_price_says_is_not_assumed),
+        TEST(a_model_that_runs_approximately_says_so),
+        TEST(a_row_that_is_an_estimate_says_so),
+        TEST(a_replica_across_nodes_says_so),
+        TEST(the_largest_seed_is_that_of_an_int64),
+        TEST(a_byte_order_mark_is_no_text),
+        TEST(mistakes_of_points_are_said_beside_those_of_the_sweep),
+        TEST(whole_numbers_of_a_log_range_may_be_exact),
+        TEST(one_thing_of_a_zip_may_stand_twice),
         TEST(other_spellings_mean_the_same),
         TEST(users_and_their_habits_give_a_rate),
         TEST(linear_steps_need_neither_gpu_nor_model),

@@ -219,6 +219,10 @@ static void guesses_are_near_or_a_prefix_of_one_candidate_only(void **context) {
     assert_string_equal(text_guess(span_of("max_num_b"), KEYS, COUNT), "max_num_batched_tokens");
     assert_string_equal(text_guess(span_of("Replicas-of-the-model"), KEYS, COUNT), "replicas");
     assert_null(text_guess(span_of("max_num"), KEYS, COUNT));
+    static const char *const GPUS[] = {"A10G", "A10", "H100-SXM", "H100", "H100-PCIe"};
+    assert_string_equal(text_guess(span_of("H10"), GPUS, 5), "H100");
+    assert_string_equal(text_guess(span_of("B10"), GPUS, 5), "A10"); /* one letter */
+    assert_null(text_guess(span_of("Z100"), GPUS, 3));               /* another letter first, and one more */
     assert_null(text_guess(span_of("colour"), KEYS, COUNT));
     assert_null(text_guess(span_of(""), KEYS, COUNT));
     assert_null(text_guess(span_of("x"), (const char *const[]){"y"}, 1));

@@ -415,6 +415,18 @@ static void mistakes_are_named_where_they_are(void **state) {
     }
 }
 
+static void a_column_that_stands_twice_is_not_chosen_from(void **state) {
+    (void)state;
+    struct replay replay;
+    begin(&replay, "twice.csv", TRACE_COLUMNS);
+    columns(&replay, "t", "i", "o");
+    assert_false(trace_check(&replay.spec, replay.diags));
+    replay.status = ARRIVAL_FAILED;
+    expect_failure(&replay,
+                   "twice.csv:1:1: error: the header has 'o' (output_tokens) twice, as columns 4 and 5; give its "
+                   "position instead [trace-column]");
+}
+
 static void a_near_miss_of_a_column_is_guessed(void **state) {
     (void)state;
     struct replay replay;
@@ -533,6 +545,7 @@ int main(void) {
         cmocka_unit_test(epoch_milliseconds_are_recognised_by_size),
         cmocka_unit_test(times_go_to_the_nearest_key),
         cmocka_unit_test(mistakes_are_named_where_they_are),
+        cmocka_unit_test(a_column_that_stands_twice_is_not_chosen_from),
         cmocka_unit_test(a_near_miss_of_a_column_is_guessed),
         cmocka_unit_test(a_scan_reconciles_and_hashes),
         cmocka_unit_test(what_a_prefix_cache_would_hold_is_summed_over_the_rows_taken),
