@@ -24,10 +24,12 @@ class Harmless(typing.NamedTuple):
 BATCH = "sim/leap/batch.c"
 CONTINUOUS = "sim/leap/form_continuous.c"
 FORM = "sim/leap/form.c"
+FORM_H = "sim/leap/form.h"
 METER = "sim/leap/meter.c"
 PLAN = "sim/leap/plan.c"
 PREFILL_FIRST = "sim/leap/form_prefill_first.c"
 REPLICA = "sim/leap/replica.c"
+REPLICA_H = "sim/leap/replica.h"
 SERIES = "sim/leap/series.c"
 SERIES_H = "sim/leap/series.h"
 STATIC = "sim/leap/form_static.c"
@@ -63,8 +65,8 @@ MUTANTS = [
     Mutant("a cut at a boundary shortly before", PLAN, "wait <= 0 ? 1 : series_count_to(replica->durations, (int64_t)wait);",
            "wait <= 0 ? 1 : series_count_to(replica->durations, (int64_t)wait - (1 << (KEY_SHIFT - 1)));"),
     Mutant("the context of a step ahead", PLAN, "work->decode_context + ahead * work->decode_seqs", "work->decode_context + ahead"),
-    Mutant("steps of decodes shorter than a key", PLAN, "return duration > STEP_UNITS_MIN ? duration : STEP_UNITS_MIN;", "return duration;"),
-    Mutant("lines for durations that have a quantum", PLAN, "if (shared->straight && decodes", "if (decodes"),
+    Mutant("steps of decodes shorter than a key", REPLICA_H, "return duration > STEP_UNITS_MIN ? duration : STEP_UNITS_MIN;", "return duration;"),
+    Mutant("lines for durations that have a quantum", REPLICA_H, "if (shared->straight && decodes", "if (decodes"),
 
     # ---- replica.c: what cuts a stretch, and what its end does ----
     Mutant("an arrival cuts nothing", REPLICA, "    if (is_next) {\n        cut_at(cluster, replica, key);\n    }\n", "    (void)is_next;\n"),
@@ -124,8 +126,7 @@ MUTANTS = [
     # ---- batch.c: aggregates ----
     Mutant("completions in order of joining", BATCH, "if (high > low && items[high - 1].step > item.step) {", "if (false) {"),
     Mutant("a dissolved batch keeps its ends", BATCH, "    batch->ends.head = batch->ends.tail = 0;\n", ""),
-    Mutant("decoders keep the blocks of their prompts", BATCH, "        replica->held_blocks -= request->blocks;\n        request->blocks = 0;\n", ""),
-    Mutant("decoders' blocks follow from aggregates under static, too", BATCH, "    if (!replica->shared->keeps_blocks) { /*", "    if (true) { /*"),
+    Mutant("decoders keep the blocks of their prompts", BATCH, "    replica->held_blocks -= request->blocks; /* as many as its context needs: they follow from the aggregates now */\n    request->blocks = 0;\n", ""),
     Mutant("last blocks are full", BATCH, "    return (batch->context + batch->decoding * ahead + room) / block_size;",
            "    return (batch->context + batch->decoding * ahead) / block_size;"),
     Mutant("blocks do not grow ahead", BATCH, "residue_of(-(batch->steps + ahead), block_size);\n    for", "residue_of(-batch->steps, block_size);\n    for"),
@@ -164,7 +165,7 @@ MUTANTS = [
     Mutant("decoders beside prompts, prefill first", PREFILL_FIRST, "    if (replica->work.prefill_seqs > 0) {\n        return;\n    }\n", ""),
     Mutant("decoders take no blocks", FORM, "    replica->granted = 1;\n", ""),
     Mutant("decoders are given blocks that are not there", FORM, "    while (!leap_have_blocks(replica, 1, 0)) {", "    while (!leap_have_blocks(replica, 0, 0)) {"),
-    Mutant("the last blocks of decoders are full", FORM, "batch->decoding * (ahead + size - 1)", "batch->decoding * ahead"),
+    Mutant("the last blocks of decoders are full", FORM_H, "batch->decoding * (ahead + size - 1)", "batch->decoding * ahead"),
     Mutant("a preempted request keeps its blocks", FORM, "    replica->held_blocks -= request->blocks;\n", ""),
     Mutant("a preempted decoder still ends", FORM, "        batch_forget_end(cluster, &replica->batch, index);\n", ""),
     Mutant("a preemption is not noted", FORM, "    replica->preempted = true;\n", ""),
