@@ -247,7 +247,8 @@ static double bench_point(struct report *report, int64_t output, double load, do
     struct bench bench;
     char name[NAME_SIZE], stepwise_name[NAME_SIZE], more[NAME_SIZE];
     snprintf(name, sizeof name, "output %lld load %.0f %%", (long long)output, 100 * load);
-    snprintf(stepwise_name, sizeof stepwise_name, "output %lld load %.0f %% against stepwise", (long long)output, 100 * load);
+    snprintf(stepwise_name, sizeof stepwise_name, "output %lld load %.0f %% against stepwise", (long long)output,
+             100 * load);
     bool both = wanted(report, stepwise_name);
     if (!wanted(report, name) && !both) {
         return 0;
@@ -332,7 +333,8 @@ static void bench_mm1(struct report *report) {
     bench.model = step_model_new_linear(&step, NULL, diags, (struct position){0});
     diags_free(diags);
     bench.pool.step_model = bench.model;
-    bench.pool.batching = (struct batching_config){.policy = BATCHING_REQUEST_LEVEL, .max_num_batched_tokens = INT64_C(1) << 40};
+    bench.pool.batching =
+        (struct batching_config){.policy = BATCHING_REQUEST_LEVEL, .max_num_batched_tokens = INT64_C(1) << 40};
     bench.pool.num_gpu_blocks = KV_BLOCKS_UNLIMITED;
     bench.pool.max_model_len = INT64_C(1) << 40;
     bench.workload.input_tokens = (struct length_spec){.kind = LENGTH_GEOMETRIC, .mean = 1e5};
@@ -398,7 +400,8 @@ static bool read_options(struct report *report, int argc, char **argv) {
         } else if (strcmp(argv[i], "--write-baseline") == 0) {
             report->write_baseline = true;
         } else {
-            fprintf(stderr, "usage: %s [--requests N] [--only TEXT] [--long] [--baseline FILE] [--write-baseline]\n", argv[0]);
+            fprintf(stderr, "usage: %s [--requests N] [--only TEXT] [--long] [--baseline FILE] [--write-baseline]\n",
+                    argv[0]);
             return false;
         }
     }

@@ -228,7 +228,7 @@ bool step_model_decodes_never_capped(const struct step_model *model) {
     double reading_s = (double)model->body + (double)model->head;
     double lacking = step_energy - power * (double)model->step;
     double share = lacking <= 0 ? 0 : reading_s > 0 ? lacking / (power * reading_s) : 2;
-    double decode_s = (double)model->token + (double)model->seq +
-                      (1 - share) * ((double)model->body_token + (double)model->head_seq);
+    double decode_s =
+        (double)model->token + (double)model->seq + (1 - share) * ((double)model->body_token + (double)model->head_seq);
     return share <= 1 && decode_energy <= power * decode_s && context_energy <= power * (double)model->context;
 }

@@ -44,17 +44,12 @@ void recorder_token_gaps(struct recorder *recorder, uint32_t workload, i128 firs
 
 static i128 record_value(const struct request_record *record, enum latency_metric metric) {
     switch (metric) {
-    case LATENCY_TTFT:
-        return record->ttft;
-    case LATENCY_TPOT:
-        return record->tpot;
-    case LATENCY_E2E:
-        return record->e2e;
-    case LATENCY_QUEUE:
-        return record->queue;
+    case LATENCY_TTFT: return record->ttft;
+    case LATENCY_TPOT: return record->tpot;
+    case LATENCY_E2E: return record->e2e;
+    case LATENCY_QUEUE: return record->queue;
     case LATENCY_ITL:
-    case LATENCY_METRIC_COUNT:
-        break;
+    case LATENCY_METRIC_COUNT: break;
     }
     return LATENCY_NONE;
 }

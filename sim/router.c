@@ -92,8 +92,8 @@ static uint32_t draw_below(struct random_stream stream, uint64_t draw, uint32_t 
 }
 
 /* Two distinct draws; the one with fewer outstanding, the first on a tie. */
-static uint32_t pick_of_two(const struct router *router, const struct route_target *target,
-                            struct random_stream stream, uint64_t draw, const int64_t *outstanding) {
+static uint32_t pick_of_two(const struct router *router, const struct route_target *target, struct random_stream stream,
+                            uint64_t draw, const int64_t *outstanding) {
     uint32_t n = draw_below(stream, draw, 0, target->replica_count);
     uint32_t first = nth_replica(router, target, n);
     if (target->replica_count == 1) {
@@ -153,17 +153,12 @@ uint32_t router_pick(struct router *router, uint32_t workload, uint64_t draw, co
     struct route_target *target = &router->targets[router->target_of_workload[workload]];
     struct random_stream stream = router->streams[workload];
     switch (router->policy) {
-    case ROUTING_ROUND_ROBIN:
-        return take_turn(router, target);
-    case ROUTING_RANDOM:
-        return nth_replica(router, target, draw_below(stream, draw, 0, target->replica_count));
-    case ROUTING_POWER_OF_TWO:
-        return pick_of_two(router, target, stream, draw, outstanding);
-    case ROUTING_LEAST_OUTSTANDING:
-        return nth_replica(router, target, (uint32_t)target->least[1]);
+    case ROUTING_ROUND_ROBIN: return take_turn(router, target);
+    case ROUTING_RANDOM: return nth_replica(router, target, draw_below(stream, draw, 0, target->replica_count));
+    case ROUTING_POWER_OF_TWO: return pick_of_two(router, target, stream, draw, outstanding);
+    case ROUTING_LEAST_OUTSTANDING: return nth_replica(router, target, (uint32_t)target->least[1]);
     case ROUTING_CENTRAL_QUEUE:
-    case ROUTING_POLICY_COUNT:
-        break;
+    case ROUTING_POLICY_COUNT: break;
     }
     CHECK_NEVER("a policy that picks a replica");
     return 0;

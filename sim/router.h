@@ -17,7 +17,8 @@ struct route_target {
     size_t pool_count;
     uint32_t replica_count;
     uint32_t turn; /* of round-robin */
-    uint64_t *least; /* owned, least-outstanding: a tree of minima, leaves from `leaf_count` on: outstanding << 32 | the n of the replica */
+    uint64_t *
+        least; /* owned, least-outstanding: a tree of minima, leaves from `leaf_count` on: outstanding << 32 | the n of the replica */
     uint32_t leaf_count;
 };
 
@@ -25,8 +26,8 @@ struct router {
     enum routing_policy policy;
     struct route_target *targets; /* owned */
     size_t target_count;
-    uint32_t *target_of_workload; /* owned */
-    uint32_t *pool_begin;         /* owned: first global replica of each pool, and the total at the end */
+    uint32_t *target_of_workload;  /* owned */
+    uint32_t *pool_begin;          /* owned: first global replica of each pool, and the total at the end */
     struct random_stream *streams; /* owned: by workload */
 };
 

@@ -33,19 +33,19 @@ struct request {
     int64_t delivered;  /* output positions ever emitted */
     int64_t high_water; /* positions ever computed: below it, computing is repeating */
     int64_t blocks;
-    int64_t chunk; /* tokens that it gets of the step in progress; 0: not in it */
+    int64_t chunk;                                 /* tokens that it gets of the step in progress; 0: not in it */
     i128 first_scheduled, first_token, last_token; /* instants; LATENCY_NONE until they happen */
     int64_t preemptions;
     uint32_t workload, pool, replica, client; /* replica: global index, UINT32_MAX before routing */
-    uint32_t turn; /* round-robin: the global index that was dealt at the arrival */
-    bool live;    /* not free in the slab */
-    bool ended;   /* recorded; under `static` it may still hold its slot */
-    bool running; /* in a batch */
+    uint32_t turn;                            /* round-robin: the global index that was dealt at the arrival */
+    bool live;                                /* not free in the slab */
+    bool ended;                               /* recorded; under `static` it may still hold its slot */
+    bool running;                             /* in a batch */
 
     /* The leap's own (sim/leap/batch.h). */
-    bool decoding; /* part of the aggregates: `computed` and `emitted` are not kept up */
-    bool joined;   /* knows its last token itself */
-    bool padding;  /* has emitted all, keeps its place */
+    bool decoding;           /* part of the aggregates: `computed` and `emitted` are not kept up */
+    bool joined;             /* knows its last token itself */
+    bool padding;            /* has emitted all, keeps its place */
     uint32_t previous, next; /* in order of admission */
     uint64_t admission;
     int64_t base, end_step;
@@ -69,10 +69,10 @@ struct pool_state {
 /* One workload's requests, before a replica has them. */
 struct intake {
     struct arrival_source *source; /* owned */
-    struct arrival next; /* an open loop reads one ahead, */
-    bool has_next;       /* if it has one; a closed loop never does */
+    struct arrival next;           /* an open loop reads one ahead, */
+    bool has_next;                 /* if it has one; a closed loop never does */
     struct pending_heap invisible; /* delayed on the way to the router */
-    uint64_t ordinal; /* of the next arrival */
+    uint64_t ordinal;              /* of the next arrival */
     struct random_stream input_stream, output_stream;
 };
 
@@ -110,19 +110,19 @@ struct cluster {
     struct pool_state *pools; /* owned */
     void *replicas;           /* the engine's */
     uint32_t replica_count;
-    uint64_t admissions;      /* counter of admissions to batches */
+    uint64_t admissions;  /* counter of admissions to batches */
     int64_t *outstanding; /* owned: waiting and running, by replica */
     struct router router;
     struct request *requests; /* owned slab */
     uint32_t *free_requests;  /* owned stack */
     size_t request_capacity, free_count;
-    int64_t arrived;       /* requests so far, also the next id */
-    bool apart;            /* replicas are played apart, each up to its own arrivals: see cluster_play_apart */
-    bool intake_closed;    /* the limit on requests was reached */
-    bool failed;           /* a source failed */
-    i128 last_step_end;    /* latest end of any step */
-    int64_t token_total;   /* prompts prefilled and tokens emitted, in the window or not (capacity) */
-    int64_t ended;         /* requests completed or rejected */
+    int64_t arrived;     /* requests so far, also the next id */
+    bool apart;          /* replicas are played apart, each up to its own arrivals: see cluster_play_apart */
+    bool intake_closed;  /* the limit on requests was reached */
+    bool failed;         /* a source failed */
+    i128 last_step_end;  /* latest end of any step */
+    int64_t token_total; /* prompts prefilled and tokens emitted, in the window or not (capacity) */
+    int64_t ended;       /* requests completed or rejected */
 };
 
 /* Calendar sources. */

@@ -4,8 +4,8 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "sim/clock.h"
-#include "sim/simulate.h"
 #include "sim/engine/cluster.h"
+#include "sim/simulate.h"
 
 static void init_pools(struct cluster *cluster) {
     const struct sim_config *config = cluster->config;
@@ -218,11 +218,8 @@ static void play_event(struct cluster *cluster, size_t source, const struct even
             intake_visible(cluster, event->index);
         }
         return;
-    case EVENT_STEP_START:
-        cluster->engine->step_start(cluster, event->index, event->key);
-        return;
-    case EVENT_CUT:
-        break;
+    case EVENT_STEP_START: cluster->engine->step_start(cluster, event->index, event->key); return;
+    case EVENT_CUT: break;
     }
     CHECK_NEVER("an event that is played");
 }
@@ -358,8 +355,7 @@ static bool report(const struct cluster *cluster, int64_t key) {
         return true;
     }
     double by_time = config->end_key == KEY_NEVER ? -1 : (double)key / (double)config->end_key;
-    double by_count =
-        config->max_requests == 0 ? -1 : (double)cluster->ended / (double)config->max_requests;
+    double by_count = config->max_requests == 0 ? -1 : (double)cluster->ended / (double)config->max_requests;
     return observer->progress(observer->context, by_time > by_count ? by_time : by_count, key_to_s(key));
 }
 

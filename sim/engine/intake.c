@@ -22,7 +22,8 @@ static void announce(struct cluster *cluster, uint32_t workload) {
     if (ahead && !intake->has_next && !cluster->intake_closed) {
         intake->has_next = read_next(cluster, intake, &intake->next);
     }
-    int64_t key = ahead ? (intake->has_next ? intake->next.key : KEY_NEVER) : intake->source->type->peek(intake->source);
+    int64_t key =
+        ahead ? (intake->has_next ? intake->next.key : KEY_NEVER) : intake->source->type->peek(intake->source);
     if (key == KEY_NEVER || cluster->intake_closed) {
         calendar_clear(&cluster->calendar, source_of_arrivals(workload));
         return;

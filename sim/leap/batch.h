@@ -21,7 +21,7 @@ struct request;
 #define BATCH_NONE UINT32_MAX
 
 struct completion {
-    int64_t step;       /* the count of steps at whose end the decoder has emitted its last token */
+    int64_t step; /* the count of steps at whose end the decoder has emitted its last token */
     uint32_t request;
 };
 
@@ -46,12 +46,12 @@ struct batch {
     int64_t decoding; /* decoders, padded ones included */
     int64_t context;  /* sum of their contexts now */
     struct completions ends;
-    int64_t *residues;                  /* owned: decoders by base mod block_size */
-    struct decoder_count *by_workload;  /* owned */
-    uint32_t *prefilling;               /* owned: requests in order of admission */
+    int64_t *residues;                 /* owned: decoders by base mod block_size */
+    struct decoder_count *by_workload; /* owned */
+    uint32_t *prefilling;              /* owned: requests in order of admission */
     size_t prefilling_count, prefilling_capacity;
-    i128 last_token_at;                 /* end of the last step that decoded: when decoders had their last token, */
-    uint32_t *joined;                   /* owned: but for those that joined since, which know their own */
+    i128 last_token_at; /* end of the last step that decoded: when decoders had their last token, */
+    uint32_t *joined;   /* owned: but for those that joined since, which know their own */
     size_t joined_count, joined_capacity;
 };
 

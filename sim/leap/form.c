@@ -16,8 +16,9 @@ const struct leap_policy *leap_policy_of(enum batching_policy policy) {
 
 int64_t leap_free_blocks(const struct leap_replica *replica, int64_t ahead) {
     int64_t free_blocks = replica->config->num_gpu_blocks - replica->held_blocks;
-    return replica->shared->keeps_blocks ? free_blocks
-                                         : free_blocks - batch_blocks(&replica->batch, replica->config->block_size, ahead);
+    return replica->shared->keeps_blocks
+               ? free_blocks
+               : free_blocks - batch_blocks(&replica->batch, replica->config->block_size, ahead);
 }
 
 bool leap_hold(struct leap_replica *replica, struct request *request, int64_t tokens) {

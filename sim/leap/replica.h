@@ -10,14 +10,15 @@
 struct leap_pool {
     const struct pool_config *config;
     const struct leap_policy *policy;
-    int64_t *decode_fixed; /* owned: fixed part of a step of n decodes, for n below `decode_fixed_count`; -1: unknown, or beyond 64 bits */
+    int64_t *
+        decode_fixed; /* owned: fixed part of a step of n decodes, for n below `decode_fixed_count`; -1: unknown, or beyond 64 bits */
     int64_t decode_fixed_count;
-    int64_t slope; /* of every step's line */
-    bool straight;         /* no quantum: durations lie on their line */
-    bool never_capped;     /* see step_model_decodes_never_capped */
-    bool keeps_blocks;     /* static: blocks are held from the start to the end */
-    bool delivers_tokens;  /* not batch by batch */
-    int block_shift;       /* of a block size that is a power of two; else -1 */
+    int64_t slope;          /* of every step's line */
+    bool straight;          /* no quantum: durations lie on their line */
+    bool never_capped;      /* see step_model_decodes_never_capped */
+    bool keeps_blocks;      /* static: blocks are held from the start to the end */
+    bool delivers_tokens;   /* not batch by batch */
+    int block_shift;        /* of a block size that is a power of two; else -1 */
     int64_t token_capacity; /* num_gpu_blocks in tokens; -1: beyond 64 bits */
 };
 
@@ -47,11 +48,11 @@ struct leap_replica {
     int64_t regenerating; /* decoders that emit again what their client has (restart): then every step is walked */
     int64_t granted;      /* 1: the decoders hold blocks for a further token, the step's */
     bool stepping, start_pending;
-    bool walked;       /* the step in progress serves explicit sequences */
-    bool preempted;    /* it preempted, and admitted nobody for that reason alone */
+    bool walked;    /* the step in progress serves explicit sequences */
+    bool preempted; /* it preempted, and admitted nobody for that reason alone */
     bool backlog;
-    int64_t planned;   /* steps of the stretch in progress */
-    i128 start, end;   /* of the stretch, or of the last */
+    int64_t planned;         /* steps of the stretch in progress */
+    i128 start, end;         /* of the stretch, or of the last */
     struct series durations; /* of a stretch of several steps */
     struct step_work work;   /* of its first step */
     struct leap_meter meter;
