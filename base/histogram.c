@@ -63,22 +63,24 @@ static uint64_t *octave_bins(struct histogram *histogram, unsigned octave) {
     return histogram->octaves[octave];
 }
 
-/* value x count; a 64-bit value cannot overflow, and is the common case. */
-static i128 amount_of(i128 value, uint64_t count) {
-    if (value <= INT64_MAX && count <= INT64_MAX) {
-        return (i128)(int64_t)value * (int64_t)count;
+/* Values and counts below these cannot overflow the sum before the count overflows, which nothing does by ones. */
+#define SMALL_VALUE ((i128)1 << 62)
+#define SMALL_COUNT ((uint64_t)1 << 62)
+
+/* bin_of, for values of 64 bits. */
+static struct bin small_bin_of(int64_t value) {
+    if (value < HISTOGRAM_BINS_PER_OCTAVE) {
+        return (struct bin){.octave = 0, .index = (unsigned)value};
     }
-    i128 amount;
-    CHECK(!__builtin_mul_overflow(value, (i128)count, &amount));
-    return amount;
+    unsigned octave = 64 - LINEAR_BITS - (unsigned)__builtin_clzll((uint64_t)value);
+    return (struct bin){.octave = octave, .index = (unsigned)(value >> (octave - 1)) - HISTOGRAM_BINS_PER_OCTAVE};
 }
 
-void histogram_add(struct histogram *histogram, i128 value, uint64_t count) {
+static void add_any(struct histogram *histogram, i128 value, uint64_t count) {
+    i128 amount;
     CHECK(value >= 0);
-    if (count == 0) {
-        return;
-    }
-    CHECK(!__builtin_add_overflow(histogram->sum, amount_of(value, count), &histogram->sum));
+    CHECK(!__builtin_mul_overflow(value, (i128)count, &amount));
+    CHECK(!__builtin_add_overflow(histogram->sum, amount, &histogram->sum));
     CHECK(!__builtin_add_overflow(histogram->count, count, &histogram->count));
     struct bin bin = bin_of(value);
     octave_bins(histogram, bin.octave)[bin.index] += count;
@@ -87,11 +89,45 @@ void histogram_add(struct histogram *histogram, i128 value, uint64_t count) {
     }
 }
 
-/* Terms of the series from `value` on that are at or under `edge`, at most `left`. */
-static uint64_t terms_under(i128 value, i128 growth, i128 edge, uint64_t left) {
-    i128 room = edge - value;
-    i128 terms = room <= INT64_MAX && growth <= INT64_MAX ? (int64_t)room / (int64_t)growth + 1 : room / growth + 1;
-    return terms < (i128)left ? (uint64_t)terms : left;
+void histogram_add(struct histogram *histogram, i128 value, uint64_t count) {
+    if (count == 0) {
+        return;
+    }
+    if ((u128)value >= SMALL_VALUE || count >= SMALL_COUNT) {
+        add_any(histogram, value, count);
+        return;
+    }
+    struct bin bin = small_bin_of((int64_t)value);
+    octave_bins(histogram, bin.octave)[bin.index] += count;
+    histogram->sum += (i128)(int64_t)value * (int64_t)count;
+    histogram->count += count;
+    if (value > histogram->max) {
+        histogram->max = value;
+    }
+}
+
+/* Puts terms into their bins, all of them small, from the first on: one bin after the other. */
+static void add_small_terms(struct histogram *histogram, int64_t value, int64_t growth, int64_t terms, uint64_t count) {
+    for (int64_t last = value + growth * (terms - 1); terms > 0;) {
+        struct bin bin = small_bin_of(value);
+        int64_t edge = (int64_t)bin_upper_edge(bin);
+        int64_t same = last <= edge ? terms : (edge - value) / growth + 1;
+        octave_bins(histogram, bin.octave)[bin.index] += (uint64_t)same * count;
+        value += growth * same;
+        terms -= same;
+    }
+}
+
+/* The same for any terms. */
+static void add_terms(struct histogram *histogram, i128 value, i128 growth, uint64_t terms, uint64_t count) {
+    while (terms > 0) {
+        struct bin bin = bin_of(value);
+        i128 fitting = (bin_upper_edge(bin) - value) / growth + 1;
+        uint64_t same = fitting < (i128)terms ? (uint64_t)fitting : terms;
+        octave_bins(histogram, bin.octave)[bin.index] += same * count;
+        value += growth * (i128)same;
+        terms -= same;
+    }
 }
 
 void histogram_add_series(struct histogram *histogram, i128 first, i128 growth, uint64_t terms, uint64_t count) {
@@ -103,16 +139,13 @@ void histogram_add_series(struct histogram *histogram, i128 first, i128 growth, 
         histogram_add(histogram, first, terms * count);
         return;
     }
-    i128 value = first;
-    for (uint64_t left = terms; left > 0;) {
-        struct bin bin = bin_of(value);
-        uint64_t same = terms_under(value, growth, bin_upper_edge(bin), left);
-        octave_bins(histogram, bin.octave)[bin.index] += same * count;
-        value += growth * (i128)same;
-        left -= same;
-    }
     i128 last = first + growth * (i128)(terms - 1);
-    histogram->sum += (first + last) * (i128)terms / 2 * (i128)count;
+    if (last < SMALL_VALUE) {
+        add_small_terms(histogram, (int64_t)first, (int64_t)growth, (int64_t)terms, count);
+    } else {
+        add_terms(histogram, first, growth, terms, count);
+    }
+    histogram->sum += ((first + last) * (i128)terms >> 1) * (i128)count; /* the product is even */
     histogram->count += terms * count;
     if (last > histogram->max) {
         histogram->max = last;

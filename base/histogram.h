@@ -21,6 +21,7 @@ struct histogram {
 
 void histogram_init(struct histogram *histogram);
 void histogram_release(struct histogram *histogram);
+/* `value` >= 0, `count` times. */
 void histogram_add(struct histogram *histogram, i128 value, uint64_t count);
 /* Adds first, first + growth, ... (`terms` of them, growth >= 0), each `count` times. O(bins that they lie in). */
 void histogram_add_series(struct histogram *histogram, i128 first, i128 growth, uint64_t terms, uint64_t count);

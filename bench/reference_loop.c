@@ -1,11 +1,10 @@
 #include "bench/reference_loop.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { HEAP_COUNT = 96, RING_COUNT = 256, TURNS = 2000000, RUNS = 7 };
+enum { HEAP_COUNT = 96, RING_COUNT = 256, TURNS = 1000000 };
 
 struct record {
     uint64_t words[8];
@@ -53,20 +52,10 @@ static double turn_loop(uint64_t turns) {
     return heap[0] + (double)ring[7].words[3];
 }
 
-static int compare_doubles(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 double reference_turn_s(void) {
-    double times[RUNS];
     static volatile double sink;
-    for (int i = 0; i < RUNS; i++) {
-        double start = cpu_now_s();
-        sink = turn_loop(TURNS);
-        times[i] = (cpu_now_s() - start) / TURNS;
-    }
+    double start = cpu_now_s();
+    sink = turn_loop(TURNS);
     (void)sink;
-    qsort(times, RUNS, sizeof times[0], compare_doubles);
-    return times[RUNS / 2];
+    return (cpu_now_s() - start) / TURNS;
 }

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-/* CPU seconds of one turn, the median of several runs. */
+/* CPU seconds of one turn, the mean over some tens of milliseconds. A noisy machine wants one before each thing that is measured. */
 double reference_turn_s(void);
 
 /* CPU seconds of this thread so far. */

@@ -116,6 +116,10 @@ int64_t step_model_quantum(const struct step_model *model) {
     return model->quantum;
 }
 
+int64_t step_model_slope(const struct step_model *model) {
+    return model->context;
+}
+
 struct step_line step_model_line(const struct step_model *model, const struct step_work *work) {
     return (struct step_line){.fixed = fixed_part(model, work), .slope = model->context};
 }
@@ -173,4 +177,58 @@ struct step_amounts step_model_amounts(const struct step_model *model, const str
     i128 cap = model->work.cap_mw * duration;
     amounts.energy = model->work.cap_mw > 0 && energy > cap ? cap : energy;
     return amounts;
+}
+
+/* ---- sums ---- */
+
+void step_model_sum(const struct step_model *model, const struct step_work *work, int64_t steps, i128 context,
+                    i128 duration, struct step_sums *sums) {
+    const struct computed batch = computed_of(model, work);
+    sums->steps += steps;
+    sums->tokens += batch.tokens * steps;
+    sums->sequences += batch.sequences * steps;
+    sums->context += context;
+    sums->attention_x2 += work->prefill_attention_x2 * steps;
+    sums->duration += duration;
+    if (model->touched.values != NULL) {
+        sums->expert_byte += touched_times(&model->touched, batch.tokens, model->work.byte_per_expert) * steps;
+    }
+}
+
+struct step_amounts step_model_amounts_of_sums(const struct step_model *model, const struct step_sums *sums) {
+    const struct work_model *work = &model->work;
+    struct step_amounts amounts = {
+        .flop = work->flop_per_token * sums->tokens + work->flop_per_seq * sums->sequences +
+                work->flop_per_context * sums->context + work->flop_per_attention_x2 * sums->attention_x2,
+        .byte = (i128)work->byte_per_step * sums->steps + sums->expert_byte + work->byte_per_token * sums->tokens +
+                work->byte_per_context * sums->context,
+    };
+    amounts.energy =
+        work->energy_per_flop * amounts.flop + work->energy_per_byte * amounts.byte + work->active_mw * sums->duration;
+    return amounts;
+}
+
+/* With n decodes, as computed, and all context c: time >= step + s (body + head) + ((1 - s) (body_token + head_seq) + token + seq) n + context c
+ * for any share s in 0..1, since a maximum of two is at least s times one plus 1 - s times the other. Energy has terms of the same kind. */
+bool step_model_decodes_never_capped(const struct step_model *model) {
+    const struct work_model *work = &model->work;
+    const double rounding = 1e-9; /* of the arithmetic here */
+    double power = (1 - rounding) * ((double)work->cap_mw - (double)work->active_mw);
+    if (work->cap_mw == 0) {
+        return true;
+    }
+    if (power <= 0 || model->quantum > 0 || model->touched.values != NULL) {
+        return false;
+    }
+    double per_flop = (double)work->energy_per_flop, per_byte = (double)work->energy_per_byte;
+    double step_energy = per_byte * (double)work->byte_per_step;
+    double decode_energy = per_flop * ((double)work->flop_per_token + (double)work->flop_per_seq) +
+                           per_byte * (double)work->byte_per_token;
+    double context_energy = per_flop * (double)work->flop_per_context + per_byte * (double)work->byte_per_context;
+    double reading_s = (double)model->body + (double)model->head;
+    double lacking = step_energy - power * (double)model->step;
+    double share = lacking <= 0 ? 0 : reading_s > 0 ? lacking / (power * reading_s) : 2;
+    double decode_s =
+        (double)model->token + (double)model->seq + (1 - share) * ((double)model->body_token + (double)model->head_seq);
+    return share <= 1 && decode_energy <= power * decode_s && context_energy <= power * (double)model->context;
 }

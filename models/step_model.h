@@ -49,6 +49,14 @@ struct step_amounts {
     i128 energy; /* above idle-with-context, GPU boards only; in ENERGY_PER_J */
 };
 
+/* Sums over steps of what FLOP, bytes and uncapped energy are linear in. Zeroed: no steps. */
+struct step_sums {
+    int64_t steps;
+    i128 tokens, sequences; /* as computed: padding included */
+    i128 context, attention_x2, expert_byte;
+    i128 duration;
+};
+
 struct step_model; /* prepared: coefficients in integers */
 
 /* `linear`: c0 + c1 prefill tokens + c2 decodes + c3 decode context + c4 sum of chunk (context + chunk / 2), seconds
@@ -75,6 +83,9 @@ void step_model_free(struct step_model *model); /* accepts NULL */
 /* The affine form for this batch (`work->decode_context` is not looked at). */
 struct step_line step_model_line(const struct step_model *model, const struct step_work *work);
 
+/* The slope of every line. */
+int64_t step_model_slope(const struct step_model *model);
+
 /* The quantum that durations are floored to, in units; 0: none. Without one a step's duration is convex in the context of its decodes. */
 int64_t step_model_quantum(const struct step_model *model);
 
@@ -87,5 +98,16 @@ i128 step_model_decode_duration(const struct step_model *model, const struct ste
 
 /* FLOP, bytes and energy of the step. Energy is capped so that the boards stay at or below TDP over `duration`. */
 struct step_amounts step_model_amounts(const struct step_model *model, const struct step_work *work, i128 duration);
+
+/* Whether no step of decodes alone can reach the cap on power, whatever their number and context: the coefficients of what the cap leaves
+ * over the step's time are at least those of its energy. False where that is not sure. */
+bool step_model_decodes_never_capped(const struct step_model *model);
+
+/* Adds `steps` steps of one batch; `context` sums their decode_context, `duration` their durations. */
+void step_model_sum(const struct step_model *model, const struct step_work *work, int64_t steps, i128 context,
+                    i128 duration, struct step_sums *sums);
+
+/* What the steps amount to together: the sum of their step_model_amounts if none is capped. */
+struct step_amounts step_model_amounts_of_sums(const struct step_model *model, const struct step_sums *sums);
 
 #endif

@@ -10,6 +10,7 @@ enum { FIRST_WIDTH_SHIFT = 50 };
 void load_grid_init(struct load_grid *grid) {
     memset(grid, 0, sizeof *grid);
     grid->width_shift = FIRST_WIDTH_SHIFT;
+    grid->end = (i128)LOAD_GRID_CELLS << FIRST_WIDTH_SHIFT;
 }
 
 static struct load_cell cell_sum(const struct load_cell *a, const struct load_cell *b) {
@@ -26,10 +27,11 @@ static void double_width(struct load_grid *grid) {
     }
     memset(&grid->cells[LOAD_GRID_CELLS / 2], 0, sizeof grid->cells / 2);
     grid->width_shift++;
+    grid->end *= 2;
 }
 
 static void grow_to(struct load_grid *grid, i128 instant) {
-    while ((instant >> grid->width_shift) >= LOAD_GRID_CELLS) {
+    while (instant >= grid->end) {
         double_width(grid);
     }
 }

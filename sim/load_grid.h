@@ -20,6 +20,7 @@ struct load_cell {
 struct load_grid {
     struct load_cell cells[LOAD_GRID_CELLS];
     int width_shift; /* a cell is 2^width_shift units wide */
+    i128 end;        /* of the cells */
 };
 
 void load_grid_init(struct load_grid *grid);

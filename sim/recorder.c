@@ -22,10 +22,6 @@ void recorder_init(struct recorder *recorder, const struct sim_config *config, c
     }
 }
 
-bool recorder_measures(const struct recorder *recorder, int64_t arrival_key) {
-    return arrival_key >= recorder->config->warmup_key;
-}
-
 void recorder_arrived(struct recorder *recorder, uint32_t workload, int64_t arrival_key) {
     struct workload_outcome *out = &recorder->outcome->workloads[workload];
     out->requests.emitted++;
@@ -48,33 +44,30 @@ void recorder_token_gaps(struct recorder *recorder, uint32_t workload, i128 firs
 
 static i128 record_value(const struct request_record *record, enum latency_metric metric) {
     switch (metric) {
-    case LATENCY_TTFT:
-        return record->ttft;
-    case LATENCY_TPOT:
-        return record->tpot;
-    case LATENCY_E2E:
-        return record->e2e;
-    case LATENCY_QUEUE:
-        return record->queue;
+    case LATENCY_TTFT: return record->ttft;
+    case LATENCY_TPOT: return record->tpot;
+    case LATENCY_E2E: return record->e2e;
+    case LATENCY_QUEUE: return record->queue;
     case LATENCY_ITL:
-    case LATENCY_METRIC_COUNT:
-        break;
+    case LATENCY_METRIC_COUNT: break;
     }
     return LATENCY_NONE;
 }
 
-/* Adds what is known of a measured request; what is not enters with its age (`age` < 0: it never will be known). */
-static void add_latencies(struct workload_outcome *out, const struct request_record *record, i128 age) {
-    static const enum latency_metric metrics[] = {LATENCY_TTFT, LATENCY_TPOT, LATENCY_E2E, LATENCY_QUEUE};
-    for (size_t i = 0; i < sizeof metrics / sizeof metrics[0]; i++) {
-        i128 value = record_value(record, metrics[i]);
-        struct latency_stat *stat = &out->latency[metrics[i]];
-        if (value != LATENCY_NONE) {
-            histogram_add(&stat->known, value, 1);
-        } else if (age >= 0 && metrics[i] != LATENCY_TPOT) {
-            histogram_add(&stat->undecided, age, 1);
-        }
+/* A value that is known, or the age of one that is not (`age` < 0: it never will be known). */
+static void add_latency(struct latency_stat *stat, i128 value, i128 age) {
+    if (value != LATENCY_NONE) {
+        histogram_add(&stat->known, value, 1);
+    } else if (age >= 0) {
+        histogram_add(&stat->undecided, age, 1);
     }
+}
+
+static void add_latencies(struct workload_outcome *out, const struct request_record *record, i128 age) {
+    add_latency(&out->latency[LATENCY_TTFT], record->ttft, age);
+    add_latency(&out->latency[LATENCY_E2E], record->e2e, age);
+    add_latency(&out->latency[LATENCY_QUEUE], record->queue, age);
+    add_latency(&out->latency[LATENCY_TPOT], record->tpot, -1);
 }
 
 enum verdict { VERDICT_MET, VERDICT_FAILED, VERDICT_UNDECIDED };

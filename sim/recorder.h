@@ -23,7 +23,9 @@ void recorder_init(struct recorder *recorder, const struct sim_config *config, c
 void recorder_arrived(struct recorder *recorder, uint32_t workload, int64_t arrival_key);
 
 /* Whether a request that arrived then belongs to latency, SLO and goodput. */
-bool recorder_measures(const struct recorder *recorder, int64_t arrival_key);
+static inline bool recorder_measures(const struct recorder *recorder, int64_t arrival_key) {
+    return arrival_key >= recorder->config->warmup_key;
+}
 
 /* `count` gaps of `gap` units between consecutive tokens of a measured request. */
 void recorder_token_gap(struct recorder *recorder, uint32_t workload, i128 gap, uint64_t count);

@@ -33,19 +33,19 @@ struct request {
     int64_t delivered;  /* output positions ever emitted */
     int64_t high_water; /* positions ever computed: below it, computing is repeating */
     int64_t blocks;
-    int64_t chunk; /* tokens that it gets of the step in progress; 0: not in it */
+    int64_t chunk;                                 /* tokens that it gets of the step in progress; 0: not in it */
     i128 first_scheduled, first_token, last_token; /* instants; LATENCY_NONE until they happen */
     int64_t preemptions;
     uint32_t workload, pool, replica, client; /* replica: global index, UINT32_MAX before routing */
-    uint32_t turn; /* round-robin: the global index that was dealt at the arrival */
-    bool live;    /* not free in the slab */
-    bool ended;   /* recorded; under `static` it may still hold its slot */
-    bool running; /* in a batch */
+    uint32_t turn;                            /* round-robin: the global index that was dealt at the arrival */
+    bool live;                                /* not free in the slab */
+    bool ended;                               /* recorded; under `static` it may still hold its slot */
+    bool running;                             /* in a batch */
 
     /* The leap's own (sim/leap/batch.h). */
-    bool decoding; /* part of the aggregates: `computed` and `emitted` are not kept up */
-    bool joined;   /* knows its last token itself */
-    bool padding;  /* has emitted all, keeps its place */
+    bool decoding;           /* part of the aggregates: `computed` and `emitted` are not kept up */
+    bool joined;             /* knows its last token itself */
+    bool padding;            /* has emitted all, keeps its place */
     uint32_t previous, next; /* in order of admission */
     uint64_t admission;
     int64_t base, end_step;
@@ -69,10 +69,10 @@ struct pool_state {
 /* One workload's requests, before a replica has them. */
 struct intake {
     struct arrival_source *source; /* owned */
-    struct arrival next; /* an open loop reads one ahead, */
-    bool has_next;       /* if it has one; a closed loop never does */
+    struct arrival next;           /* an open loop reads one ahead, */
+    bool has_next;                 /* if it has one; a closed loop never does */
     struct pending_heap invisible; /* delayed on the way to the router */
-    uint64_t ordinal; /* of the next arrival */
+    uint64_t ordinal;              /* of the next arrival */
     struct random_stream input_stream, output_stream;
 };
 
@@ -89,6 +89,8 @@ struct engine {
     void (*step_start)(struct cluster *cluster, uint32_t replica, int64_t key);
     /* Returns the instant at which the step ended. */
     i128 (*step_end)(struct cluster *cluster, uint32_t replica);
+    /* All arrivals have been played: what replicas do before arrivals at `key`. NULL: replicas cannot be played apart. */
+    void (*play_out)(struct cluster *cluster, int64_t key);
     /* Makes a running request's own numbers true, for its record. */
     void (*settle)(struct cluster *cluster, uint32_t request);
     /* The run ended at `end`: the replica's last part of a step, its integrals. */
@@ -108,18 +110,19 @@ struct cluster {
     struct pool_state *pools; /* owned */
     void *replicas;           /* the engine's */
     uint32_t replica_count;
-    uint64_t admissions;      /* counter of admissions to batches */
+    uint64_t admissions;  /* counter of admissions to batches */
     int64_t *outstanding; /* owned: waiting and running, by replica */
     struct router router;
     struct request *requests; /* owned slab */
     uint32_t *free_requests;  /* owned stack */
     size_t request_capacity, free_count;
-    int64_t arrived;       /* requests so far, also the next id */
-    bool intake_closed;    /* the limit on requests was reached */
-    bool failed;           /* a source failed */
-    i128 last_step_end;    /* latest end of any step */
-    int64_t token_total;   /* prompts prefilled and tokens emitted, in the window or not (capacity) */
-    int64_t ended;         /* requests completed or rejected */
+    int64_t arrived;     /* requests so far, also the next id */
+    bool apart;          /* replicas are played apart, each up to its own arrivals: see cluster_play_apart */
+    bool intake_closed;  /* the limit on requests was reached */
+    bool failed;         /* a source failed */
+    i128 last_step_end;  /* latest end of any step */
+    int64_t token_total; /* prompts prefilled and tokens emitted, in the window or not (capacity) */
+    int64_t ended;       /* requests completed or rejected */
 };
 
 /* Calendar sources. */
@@ -133,12 +136,23 @@ static inline size_t source_of_replica(const struct cluster *cluster, uint32_t r
     return 2 * cluster->config->workload_count + replica;
 }
 
+/* A replica has one request more (+1) or less (-1) waiting and running. */
+static inline void cluster_outstanding_add(struct cluster *cluster, uint32_t replica, int64_t change) {
+    cluster->outstanding[replica] += change;
+    router_changed(&cluster->router, replica, cluster->outstanding[replica]);
+}
+
 void cluster_init(struct cluster *cluster, const struct sim_config *config, const struct observer *observer,
                   struct sim_outcome *outcome, struct diags *diags);
 void cluster_release(struct cluster *cluster);
 
 /* Plays one event. False when none is left before the cut, or a source failed. `*key` is the event's. */
 bool cluster_step(struct cluster *cluster, int64_t *key);
+
+/* Where nothing that a replica does is seen by another, by an arrival or by a watcher, replicas need no common calendar: each is brought
+ * up to date when it gets a request, and the outcome, a sum over replicas, is the same. Turns that on if it holds: an engine that can,
+ * routing that does not look at replicas (or one replica), open arrivals, nobody who wants requests in order of their end. */
+void cluster_play_apart(struct cluster *cluster);
 
 /* Closes the books: meters at the end of the run, unfinished requests, saturation. */
 void cluster_finish(struct cluster *cluster);
@@ -163,10 +177,15 @@ void cluster_request_free(struct cluster *cluster, uint32_t request);
 struct request_record cluster_record(const struct cluster *cluster, const struct request *request);
 
 /* Whether an event with this key is after the warm-up's cut (class 0, step ends, goes before it). */
-bool cluster_in_window(const struct cluster *cluster, int64_t step_end_key);
+static inline bool cluster_in_window(const struct cluster *cluster, int64_t step_end_key) {
+    int64_t warmup = cluster->config->warmup_key;
+    return warmup == 0 || step_end_key > warmup;
+}
 
 /* The next event of a replica. An instant beyond all keys fails the run (rule "time-range"). */
 void cluster_set_replica_event(struct cluster *cluster, uint32_t replica, enum event_class class, i128 instant);
+/* The key of an instant, for an event; false, and the run has failed, if it is beyond all keys. */
+bool cluster_event_key(struct cluster *cluster, i128 instant, int64_t *key);
 void cluster_clear_replica_event(struct cluster *cluster, uint32_t replica);
 
 /* The pool's central queue has another length from `now` on. */

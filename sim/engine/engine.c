@@ -4,8 +4,8 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "sim/clock.h"
-#include "sim/simulate.h"
 #include "sim/engine/cluster.h"
+#include "sim/simulate.h"
 
 static void init_pools(struct cluster *cluster) {
     const struct sim_config *config = cluster->config;
@@ -141,22 +141,23 @@ struct request_record cluster_record(const struct cluster *cluster, const struct
     return record;
 }
 
-bool cluster_in_window(const struct cluster *cluster, int64_t step_end_key) {
-    int64_t warmup = cluster->config->warmup_key;
-    return warmup == 0 || step_end_key > warmup;
+bool cluster_event_key(struct cluster *cluster, i128 instant, int64_t *key) {
+    if (instant >> KEY_SHIFT >= KEY_NEVER) {
+        cluster->failed = true;
+        return diag_error(cluster->diags, (struct position){0}, "time-range",
+                          "the run passes 9 simulated years; give it a `duration`, or fewer `requests`");
+    }
+    *key = key_of_instant(instant);
+    return true;
 }
 
 void cluster_set_replica_event(struct cluster *cluster, uint32_t replica, enum event_class class, i128 instant) {
-    i128 key = instant >> KEY_SHIFT;
-    if (key >= KEY_NEVER) {
+    struct event event = {.class = class, .index = replica};
+    if (cluster_event_key(cluster, instant, &event.key)) {
+        calendar_set(&cluster->calendar, source_of_replica(cluster, replica), event);
+    } else {
         cluster_clear_replica_event(cluster, replica);
-        cluster->failed = true;
-        diag_error(cluster->diags, (struct position){0}, "time-range",
-                   "the run passes 9 simulated years; give it a `duration`, or fewer `requests`");
-        return;
     }
-    struct event event = {.key = (int64_t)key, .class = class, .index = replica};
-    calendar_set(&cluster->calendar, source_of_replica(cluster, replica), event);
 }
 
 void cluster_clear_replica_event(struct cluster *cluster, uint32_t replica) {
@@ -182,7 +183,7 @@ void cluster_complete(struct cluster *cluster, struct request *request, i128 now
     struct request_record record = cluster_record(cluster, request);
     request->ended = true;
     cluster->ended++;
-    cluster->outstanding[request->replica]--;
+    cluster_outstanding_add(cluster, request->replica, -1);
     recorder_ended(&cluster->recorder, &record, cluster_in_window(cluster, key_of_instant(now)));
     intake_request_ended(cluster, request, record.finish, false);
 }
@@ -196,7 +197,7 @@ void cluster_reject(struct cluster *cluster, uint32_t index, enum reject_reason 
     request->ended = true;
     cluster->ended++;
     if (request->replica != UINT32_MAX) {
-        cluster->outstanding[request->replica]--;
+        cluster_outstanding_add(cluster, request->replica, -1);
     }
     recorder_ended(&cluster->recorder, &record, key >= cluster->config->warmup_key);
     intake_request_ended(cluster, request, instant_of_key(key), true);
@@ -217,11 +218,8 @@ static void play_event(struct cluster *cluster, size_t source, const struct even
             intake_visible(cluster, event->index);
         }
         return;
-    case EVENT_STEP_START:
-        cluster->engine->step_start(cluster, event->index, event->key);
-        return;
-    case EVENT_CUT:
-        break;
+    case EVENT_STEP_START: cluster->engine->step_start(cluster, event->index, event->key); return;
+    case EVENT_CUT: break;
     }
     CHECK_NEVER("an event that is played");
 }
@@ -239,6 +237,25 @@ bool cluster_step(struct cluster *cluster, int64_t *key) {
     *key = event.key;
     play_event(cluster, source, &event);
     return true;
+}
+
+static bool all_open(const struct cluster *cluster) {
+    for (size_t i = 0; i < cluster->config->workload_count; i++) {
+        const struct arrival_source *source = cluster->intakes[i].source;
+        if (source == NULL || source->type->ended != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void cluster_play_apart(struct cluster *cluster) {
+    enum routing_policy routing = cluster->config->routing;
+    const struct observer *observer = cluster->recorder.observer;
+    bool blind = routing == ROUTING_ROUND_ROBIN || routing == ROUTING_RANDOM ||
+                 (routing != ROUTING_CENTRAL_QUEUE && cluster->replica_count == 1);
+    bool watched = observer != NULL && observer->request_ended != NULL;
+    cluster->apart = cluster->engine->play_out != NULL && blind && !watched && all_open(cluster);
 }
 
 /* Whether every request has ended and no other will come. (A replica may still sleep: `static`.) */
@@ -338,8 +355,7 @@ static bool report(const struct cluster *cluster, int64_t key) {
         return true;
     }
     double by_time = config->end_key == KEY_NEVER ? -1 : (double)key / (double)config->end_key;
-    double by_count =
-        config->max_requests == 0 ? -1 : (double)cluster->ended / (double)config->max_requests;
+    double by_count = config->max_requests == 0 ? -1 : (double)cluster->ended / (double)config->max_requests;
     return observer->progress(observer->context, by_time > by_count ? by_time : by_count, key_to_s(key));
 }
 
@@ -348,6 +364,7 @@ bool simulate(const struct sim_config *config, const struct observer *observer, 
     struct cluster cluster;
     struct sim_outcome result;
     cluster_init(&cluster, config, observer, &result, diags);
+    cluster_play_apart(&cluster);
     check_context_set(config->seed, 0);
     int64_t key = 0;
     uint64_t events = 0;
@@ -355,6 +372,9 @@ bool simulate(const struct sim_config *config, const struct observer *observer, 
         if (++events % EVENTS_BETWEEN_REPORTS == 0) {
             result.abandoned = !report(&cluster, key);
         }
+    }
+    if (cluster.apart && !result.abandoned) {
+        cluster.engine->play_out(&cluster, config->end_key);
     }
     bool failed = cluster.failed;
     if (failed || result.abandoned) {

@@ -22,7 +22,8 @@ static void announce(struct cluster *cluster, uint32_t workload) {
     if (ahead && !intake->has_next && !cluster->intake_closed) {
         intake->has_next = read_next(cluster, intake, &intake->next);
     }
-    int64_t key = ahead ? (intake->has_next ? intake->next.key : KEY_NEVER) : intake->source->type->peek(intake->source);
+    int64_t key =
+        ahead ? (intake->has_next ? intake->next.key : KEY_NEVER) : intake->source->type->peek(intake->source);
     if (key == KEY_NEVER || cluster->intake_closed) {
         calendar_clear(&cluster->calendar, source_of_arrivals(workload));
         return;
@@ -132,7 +133,7 @@ static void route(struct cluster *cluster, uint32_t index) {
         bool dealt = cluster->config->routing == ROUTING_ROUND_ROBIN;
         request->replica = dealt ? request->turn : pick_replica(cluster, request);
         request->pool = pool_of_replica(cluster, request->replica);
-        cluster->outstanding[request->replica]++;
+        cluster_outstanding_add(cluster, request->replica, 1);
     }
     const struct pool_config *pool = &cluster->config->pools[request->pool];
     int64_t room = pool->max_model_len - request->input;

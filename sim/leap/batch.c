@@ -1,6 +1,7 @@
 #include "sim/leap/batch.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/check.h"
@@ -8,37 +9,41 @@
 
 /* ---- completions ---- */
 
-static bool ends_before(const struct completion *a, const struct completion *b) {
-    return a->step != b->step ? a->step < b->step : a->admission < b->admission;
+/* Room for one more at the tail. */
+static void completions_reserve(struct completions *ends) {
+    if (ends->tail < ends->capacity) {
+        return;
+    }
+    size_t count = ends->tail - ends->head;
+    if (2 * count >= ends->capacity) {
+        ends->capacity = 2 * ends->capacity + 16;
+        ends->items = xrealloc(ends->items, ends->capacity, sizeof *ends->items);
+    }
+    memmove(ends->items, ends->items + ends->head, count * sizeof *ends->items);
+    ends->head = 0;
+    ends->tail = count;
 }
 
-static void completions_push(struct completions *heap, struct completion item) {
-    if (heap->count == heap->capacity) {
-        heap->capacity = 2 * heap->capacity + 16;
-        heap->items = xrealloc(heap->items, heap->capacity, sizeof *heap->items);
-    }
-    size_t i = heap->count++;
-    while (i > 0 && ends_before(&item, &heap->items[(i - 1) / 2])) {
-        heap->items[i] = heap->items[(i - 1) / 2];
-        i = (i - 1) / 2;
-    }
-    heap->items[i] = item;
-}
-
-static void completions_drop_first(struct completions *heap) {
-    struct completion last = heap->items[--heap->count];
-    size_t i = 0;
-    for (size_t child = 1; child < heap->count; child = 2 * i + 1) {
-        child += child + 1 < heap->count && ends_before(&heap->items[child + 1], &heap->items[child]);
-        if (!ends_before(&heap->items[child], &last)) {
-            break;
+static void completions_insert(struct completions *ends, struct completion item) {
+    completions_reserve(ends);
+    size_t low = ends->head, high = ends->tail++;
+    struct completion *items = ends->items;
+    if (high > low && items[high - 1].step > item.step) {
+        size_t end = high;
+        while (low < high) {
+            size_t middle = low + (high - low) / 2;
+            bool before = items[middle].step <= item.step;
+            low = before ? middle + 1 : low;
+            high = before ? high : middle;
         }
-        heap->items[i] = heap->items[child];
-        i = child;
+        memmove(items + high + 1, items + high, (end - high) * sizeof *items);
     }
-    if (heap->count > 0) {
-        heap->items[i] = last;
-    }
+    items[high] = item;
+}
+
+static void completions_drop(struct completions *ends, size_t i) {
+    ends->tail--;
+    memmove(ends->items + i, ends->items + i + 1, (ends->tail - i) * sizeof *ends->items);
 }
 
 /* ---- order of admission ---- */
@@ -126,6 +131,11 @@ static size_t residue_of(int64_t base, int64_t block_size) {
     return (size_t)(residue < 0 ? residue + block_size : residue);
 }
 
+static size_t residue_in(const struct leap_replica *replica, int64_t base) {
+    int64_t size = replica->config->block_size;
+    return replica->shared->block_shift >= 0 ? (size_t)(base & (size - 1)) : residue_of(base, size);
+}
+
 static void count_emitter(struct cluster *cluster, struct batch *batch, const struct request *request, int64_t sign) {
     struct decoder_count *counts = &batch->by_workload[request->workload];
     counts->emitting += sign;
@@ -142,11 +152,13 @@ static void add_decoder(struct cluster *cluster, struct leap_replica *replica, u
     request->end_step = batch->steps + request->output - request->emitted;
     batch->decoding++;
     batch->context += request->computed;
-    batch->residues[residue_of(request->base, replica->config->block_size)]++;
+    batch->residues[residue_in(replica, request->base)]++;
+    replica->held_blocks -= request->blocks; /* as many as its context needs: they follow from the aggregates now */
+    request->blocks = 0;
     replica->regenerating += request->emitted < request->delivered;
     count_emitter(cluster, batch, request, 1);
     list_add(&batch->joined, &batch->joined_count, &batch->joined_capacity, index);
-    completions_push(&batch->ends, (struct completion){request->end_step, request->admission, index});
+    completions_insert(&batch->ends, (struct completion){request->end_step, index});
 }
 
 void batch_start_decoding(struct cluster *cluster, struct leap_replica *replica, uint32_t index) {
@@ -187,7 +199,7 @@ void batch_remove(struct cluster *cluster, struct leap_replica *replica, uint32_
     request->decoding = request->joined = false;
     batch->decoding--;
     batch->context -= request->computed;
-    batch->residues[residue_of(request->base, replica->config->block_size)]--;
+    batch->residues[residue_in(replica, request->base)]--;
     replica->regenerating -= request->emitted < request->delivered;
     if (!request->padding) {
         count_emitter(cluster, batch, request, -1);
@@ -200,14 +212,16 @@ void batch_dissolve(struct cluster *cluster, struct leap_replica *replica) {
         struct request *request = &cluster->requests[index];
         if (request->decoding) {
             batch_settle(batch, request);
-            request->blocks = leap_blocks_for(replica->config, request->computed);
-            batch->residues[residue_of(request->base, replica->config->block_size)]--;
+            request->blocks = leap_blocks_for(replica, request->computed);
+            replica->held_blocks += request->blocks;
+            batch->residues[residue_in(replica, request->base)]--;
             count_emitter(cluster, batch, request, -1);
             request->decoding = request->joined = false;
         }
     }
     batch->decoding = batch->context = replica->regenerating = 0;
-    batch->ends.count = batch->joined_count = batch->prefilling_count = 0;
+    batch->ends.head = batch->ends.tail = 0;
+    batch->joined_count = batch->prefilling_count = 0;
 }
 
 void batch_regroup(struct cluster *cluster, struct leap_replica *replica) {
@@ -234,36 +248,26 @@ int64_t batch_blocks_needed(const struct batch *batch, int64_t block_size, int64
     return batch->residues[residue_of(-(batch->steps + ahead), block_size)];
 }
 
-int64_t batch_blocks_over(const struct batch *batch, int64_t block_size, int64_t from, int64_t to) {
-    int64_t rounds = (to - from) / block_size;
-    int64_t blocks = rounds * batch->decoding;
-    for (int64_t ahead = from + rounds * block_size; ahead < to; ahead++) {
-        blocks += batch_blocks_needed(batch, block_size, ahead);
+int64_t batch_blocks(const struct batch *batch, int64_t block_size, int64_t ahead) {
+    int64_t room = 0; /* in their last blocks */
+    int64_t residue = (int64_t)residue_of(-(batch->steps + ahead), block_size);
+    for (int64_t i = 0; i < block_size; i++) {
+        room += i * batch->residues[residue];
+        residue = residue + 1 == block_size ? 0 : residue + 1;
     }
-    return blocks;
+    room = block_size * (batch->decoding - batch->residues[residue]) - room;
+    return (batch->context + batch->decoding * ahead + room) / block_size;
 }
 
-static bool is_stale(const struct cluster *cluster, const struct completion *item) {
-    const struct request *request = &cluster->requests[item->request];
-    return !request->running || !request->decoding || request->admission != item->admission ||
-           request->end_step != item->step || request->padding;
-}
-
-int64_t batch_next_end(struct cluster *cluster, struct batch *batch) {
-    while (batch->ends.count > 0 && is_stale(cluster, &batch->ends.items[0])) {
-        completions_drop_first(&batch->ends);
-    }
-    return batch->ends.count > 0 ? batch->ends.items[0].step : INT64_MAX;
-}
-
-uint32_t batch_pop_end(struct cluster *cluster, struct batch *batch) {
-    while (batch->ends.count > 0 && batch->ends.items[0].step <= batch->steps) {
-        struct completion first = batch->ends.items[0];
-        completions_drop_first(&batch->ends);
-        if (!is_stale(cluster, &first)) {
-            CHECK(first.step == batch->steps);
-            return first.request;
+void batch_forget_end(const struct cluster *cluster, struct batch *batch, uint32_t index) {
+    const struct completions *ends = &batch->ends;
+    int64_t step = cluster->requests[index].end_step;
+    for (size_t i = ends->head; i < ends->tail; i++) {
+        if (ends->items[i].request == index) {
+            CHECK(ends->items[i].step == step);
+            completions_drop(&batch->ends, i);
+            return;
         }
     }
-    return BATCH_NONE;
+    CHECK_NEVER("a decoder that is to end");
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/check.h"
 #include "base/int128.h"
 
 struct cluster;
@@ -20,15 +21,16 @@ struct request;
 #define BATCH_NONE UINT32_MAX
 
 struct completion {
-    int64_t step;       /* the count of steps at whose end the decoder has emitted its last token */
-    uint64_t admission; /* order among equals; stale if it is not its request's any more */
+    int64_t step; /* the count of steps at whose end the decoder has emitted its last token */
     uint32_t request;
 };
 
-/* A binary heap by (step, admission). Entries of requests that were preempted are stale and skipped. */
+/* Every decoder that emits, by step, earliest first. Joins are mostly in that order already: answers of one length always are. A heap,
+ * which has no use for that, was slower up to thousands of decoders. */
 struct completions {
     struct completion *items; /* owned */
-    size_t count, capacity;
+    size_t head, tail;        /* items[head] .. items[tail - 1] */
+    size_t capacity;
 };
 
 struct decoder_count {
@@ -44,12 +46,12 @@ struct batch {
     int64_t decoding; /* decoders, padded ones included */
     int64_t context;  /* sum of their contexts now */
     struct completions ends;
-    int64_t *residues;                  /* owned: decoders by base mod block_size */
-    struct decoder_count *by_workload;  /* owned */
-    uint32_t *prefilling;               /* owned: requests in order of admission */
+    int64_t *residues;                 /* owned: decoders by base mod block_size */
+    struct decoder_count *by_workload; /* owned */
+    uint32_t *prefilling;              /* owned: requests in order of admission */
     size_t prefilling_count, prefilling_capacity;
-    i128 last_token_at;                 /* end of the last step that decoded: when decoders had their last token, */
-    uint32_t *joined;                   /* owned: but for those that joined since, which know their own */
+    i128 last_token_at; /* end of the last step that decoded: when decoders had their last token, */
+    uint32_t *joined;   /* owned: but for those that joined since, which know their own */
     size_t joined_count, joined_capacity;
 };
 
@@ -77,16 +79,26 @@ void batch_regroup(struct cluster *cluster, struct leap_replica *replica);
 /* Makes a decoder's own numbers true (computed, emitted, delivered, last_token); it stays one. */
 void batch_settle(const struct batch *batch, struct request *request);
 
-/* Blocks that the decoders need for the step that starts after `ahead` more steps. */
+/* Blocks that the decoders take for the step that starts after `ahead` more steps. */
 int64_t batch_blocks_needed(const struct batch *batch, int64_t block_size, int64_t ahead);
 
-/* Blocks that they need over the steps `from`..`to` - 1 from now. */
-int64_t batch_blocks_over(const struct batch *batch, int64_t block_size, int64_t from, int64_t to);
+/* Blocks that hold the decoders' contexts, `ahead` steps from now: the sum of ceil((context + ahead) / block_size). */
+int64_t batch_blocks(const struct batch *batch, int64_t block_size, int64_t ahead);
 
 /* The step count at which the next decoder ends; INT64_MAX without decoders that emit. */
-int64_t batch_next_end(struct cluster *cluster, struct batch *batch);
+static inline int64_t batch_next_end(const struct batch *batch) {
+    const struct completions *ends = &batch->ends;
+    return ends->head < ends->tail ? ends->items[ends->head].step : INT64_MAX;
+}
 
 /* Takes the next decoder that ends at `steps`; BATCH_NONE if there is none (left). */
-uint32_t batch_pop_end(struct cluster *cluster, struct batch *batch);
+static inline uint32_t batch_pop_end(struct batch *batch) {
+    int64_t next = batch_next_end(batch);
+    CHECK(next >= batch->steps);
+    return next == batch->steps ? batch->ends.items[batch->ends.head++].request : BATCH_NONE;
+}
+
+/* A decoder that is about to leave does not end any more. */
+void batch_forget_end(const struct cluster *cluster, struct batch *batch, uint32_t request);
 
 #endif

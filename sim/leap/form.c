@@ -14,19 +14,22 @@ const struct leap_policy *leap_policy_of(enum batching_policy policy) {
     return table[policy];
 }
 
-int64_t leap_blocks_for(const struct pool_config *config, int64_t tokens) {
-    return (tokens + config->block_size - 1) / config->block_size;
+int64_t leap_free_blocks(const struct leap_replica *replica, int64_t ahead) {
+    int64_t free_blocks = replica->config->num_gpu_blocks - replica->held_blocks;
+    return replica->shared->keeps_blocks
+               ? free_blocks
+               : free_blocks - batch_blocks(&replica->batch, replica->config->block_size, ahead);
 }
 
 bool leap_hold(struct leap_replica *replica, struct request *request, int64_t tokens) {
-    int64_t lacking = leap_blocks_for(replica->config, tokens) - request->blocks;
+    int64_t lacking = leap_blocks_for(replica, tokens) - request->blocks;
     if (lacking <= 0) {
         return true;
     }
-    if (lacking > replica->free_blocks) {
+    if (!leap_have_blocks(replica, replica->granted, lacking)) {
         return false;
     }
-    replica->free_blocks -= lacking;
+    replica->held_blocks += lacking;
     request->blocks += lacking;
     return true;
 }
@@ -56,9 +59,11 @@ void leap_give_chunk(struct cluster *cluster, struct leap_replica *replica, uint
 uint32_t leap_preempt_latest(struct cluster *cluster, struct leap_replica *replica, i128 now) {
     uint32_t index = replica->batch.last;
     struct request *request = &cluster->requests[index];
-    bool was_decoding = request->decoding;
+    if (request->decoding) {
+        batch_forget_end(cluster, &replica->batch, index);
+    }
     batch_remove(cluster, replica, index);
-    replica->free_blocks += was_decoding ? leap_blocks_for(replica->config, request->computed) : request->blocks;
+    replica->held_blocks -= request->blocks;
     replica->kv_tokens -= request->computed;
     request->blocks = 0;
     if (replica->config->batching.on_preempt == ON_PREEMPT_RESTART) {
@@ -73,21 +78,13 @@ uint32_t leap_preempt_latest(struct cluster *cluster, struct leap_replica *repli
     return index;
 }
 
-/* Whether the latest admitted is a decoder that needs a block for the step that starts now. */
-static bool latest_needs_block(const struct cluster *cluster, const struct leap_replica *replica) {
-    const struct request *latest = &cluster->requests[replica->batch.last];
-    return latest->decoding && (latest->base + replica->batch.steps) % replica->config->block_size == 0;
-}
-
 void leap_give_decoders(struct cluster *cluster, struct leap_replica *replica, i128 now, bool *preempted) {
-    struct batch *batch = &replica->batch;
-    int64_t needed = batch_blocks_needed(batch, replica->config->block_size, 0);
-    while (needed > replica->free_blocks) {
-        needed -= latest_needs_block(cluster, replica);
+    const struct batch *batch = &replica->batch;
+    while (!leap_have_blocks(replica, 1, 0)) {
         leap_preempt_latest(cluster, replica, now);
         *preempted = true;
     }
-    replica->free_blocks -= needed;
+    replica->granted = 1;
     replica->work.decode_seqs = batch->decoding;
     replica->work.decode_context = batch->context;
 }

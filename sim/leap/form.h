@@ -16,7 +16,24 @@ extern const struct leap_policy leap_continuous, leap_prefill_first, leap_static
 
 /* Shared by the policies. */
 
-int64_t leap_blocks_for(const struct pool_config *config, int64_t tokens);
+/* ceil(tokens / block_size). */
+static inline int64_t leap_blocks_for(const struct leap_replica *replica, int64_t tokens) {
+    int64_t size = replica->config->block_size;
+    int shift = replica->shared->block_shift;
+    return shift >= 0 ? (tokens + size - 1) >> shift : (tokens + size - 1) / size;
+}
+
+/* The number of blocks that are free besides those that hold the decoders' contexts `ahead` steps from now. */
+int64_t leap_free_blocks(const struct leap_replica *replica, int64_t ahead);
+
+/* Whether `blocks` are, most often without counting: there are, even if every decoder's last block has but one token. */
+static inline bool leap_have_blocks(const struct leap_replica *replica, int64_t ahead, int64_t blocks) {
+    const struct batch *batch = &replica->batch;
+    int64_t size = replica->config->block_size;
+    int64_t most = batch->context + batch->decoding * (ahead + size - 1) + (replica->held_blocks + blocks) * size;
+    bool surely = most <= replica->shared->token_capacity && !replica->shared->keeps_blocks;
+    return surely || leap_free_blocks(replica, ahead) >= blocks;
+}
 
 /* Takes blocks until the request holds enough for `tokens`; false, and nothing taken, if they are not free. */
 bool leap_hold(struct leap_replica *replica, struct request *request, int64_t tokens);

@@ -31,15 +31,15 @@ static bool nothing_is_short(const struct cluster *cluster, const struct leap_re
     const struct batch *batch = &replica->batch;
     const struct batching_config *batching = &replica->config->batching;
     int64_t tokens = batch->decoding;
-    int64_t blocks = batch_blocks_needed(batch, replica->config->block_size, 0);
+    int64_t blocks = 0;
     for (size_t i = 0; i < batch->prefilling_count; i++) {
         const struct request *request = &cluster->requests[batch->prefilling[i]];
         int64_t chunk = chunk_wanted(batching, request, INT64_MAX);
-        int64_t lacking = leap_blocks_for(replica->config, request->computed + chunk) - request->blocks;
+        int64_t lacking = leap_blocks_for(replica, request->computed + chunk) - request->blocks;
         tokens += chunk;
         blocks += lacking > 0 ? lacking : 0;
     }
-    return tokens <= batching->max_num_batched_tokens && blocks <= replica->free_blocks;
+    return tokens <= batching->max_num_batched_tokens && leap_have_blocks(replica, 1, blocks);
 }
 
 /* Serves one prefiller, preempting the latest while blocks run out; false if it had to go itself. */
@@ -71,7 +71,8 @@ static int64_t serve_running(struct cluster *cluster, struct leap_replica *repli
 static bool hold_for_admission(struct leap_replica *replica, struct request *request, int64_t tokens) {
     const struct batching_config *batching = &replica->config->batching;
     int64_t held = batching->kv_admission == KV_ADMISSION_PROMPT ? request->target : tokens;
-    bool fits = leap_blocks_for(replica->config, held) + batching->watermark_blocks <= replica->free_blocks;
+    int64_t blocks = leap_blocks_for(replica, held) + batching->watermark_blocks;
+    bool fits = leap_have_blocks(replica, replica->granted, blocks);
     return fits && leap_hold(replica, request, held);
 }
 

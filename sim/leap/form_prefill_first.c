@@ -34,8 +34,8 @@ static int64_t tokens_of_head(const struct batching_config *batching, const stru
 
 static bool head_has_room(const struct leap_replica *replica, const struct request *head) {
     const struct batching_config *batching = &replica->config->batching;
-    int64_t blocks = leap_blocks_for(replica->config, head->target) + batching->watermark_blocks;
-    return replica->batch.count < batching->max_num_seqs && blocks <= replica->free_blocks;
+    int64_t blocks = leap_blocks_for(replica, head->target) + batching->watermark_blocks;
+    return replica->batch.count < batching->max_num_seqs && leap_have_blocks(replica, replica->granted, blocks);
 }
 
 static void admit_prompts(struct cluster *cluster, struct leap_replica *replica, i128 now, int64_t budget) {

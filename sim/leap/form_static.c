@@ -9,14 +9,14 @@ static int64_t blocks_at_end(const struct cluster *cluster, const struct leap_re
     int64_t blocks = 0;
     for (size_t i = 0; i < count; i++) {
         int64_t input = cluster->requests[leap_waiting_at(replica, i)].input;
-        blocks += leap_blocks_for(replica->config, input + longest - 1);
+        blocks += leap_blocks_for(replica, input + longest - 1);
     }
     return blocks;
 }
 
 static size_t fitting(const struct cluster *cluster, const struct leap_replica *replica, int64_t *longest) {
     const struct batching_config *batching = &replica->config->batching;
-    int64_t room = replica->free_blocks - batching->watermark_blocks;
+    int64_t room = leap_free_blocks(replica, 0) - batching->watermark_blocks;
     size_t count = 0;
     *longest = 0;
     for (; count < leap_waiting(replica) && (int64_t)count < batching->max_num_seqs; count++) {

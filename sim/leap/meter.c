@@ -1,5 +1,9 @@
-/* meter.c - time, work and energy of stretches. A stretch of several steps lies wholly in one minute and on one side of the window's
- * cuts (plan.c sees to it): its sums are those of series. A stretch of one step may straddle anything. */
+/* meter.c - time, work and energy of stretches.
+ *
+ * Meters cut time at minutes and at the ends of the window. A stretch of several steps lies between two cuts (plan.c sees to it), and so
+ * do nearly all of one step: these are *plain*, and only add to sums. Any other step is taken apart exactly (docs/semantics.md section 2).
+ * FLOP, bytes and energy of plain stretches are linear in sums of their work where no step can be capped: they are worked out once a minute.
+ * Batch and KV are not empty only inside of stretches. */
 #include "base/arena.h"
 #include "base/check.h"
 #include "sim/clock.h"
@@ -32,6 +36,56 @@ static void add_minute(struct pool_outcome *out, size_t minute, i128 energy) {
     out->energy_minute[minute] += energy;
 }
 
+/* ---- cuts ---- */
+
+static void cut_sooner(struct leap_meter *meter, i128 start, int64_t key) {
+    i128 instant = instant_of_key(key);
+    if (instant > start && instant < meter->next_cut) {
+        meter->next_cut = instant;
+    }
+}
+
+void leap_meter_find_cut(struct cluster *cluster, struct leap_replica *replica) {
+    struct leap_meter *meter = &replica->meter;
+    int64_t warmup = cluster->config->warmup_key;
+    if (replica->start >= meter->minute_end) {
+        meter->minute = (size_t)(replica->start / MINUTE_UNITS);
+        meter->minute_end = (i128)(meter->minute + 1) * MINUTE_UNITS;
+    }
+    meter->next_cut = meter->minute_end;
+    meter->at_warmup = warmup > 0 && key_of_instant(replica->start) == warmup;
+    if (warmup > 0) {
+        cut_sooner(meter, replica->start, warmup);
+        cut_sooner(meter, replica->start, warmup + 1);
+    }
+    if (cluster->config->end_key != KEY_NEVER) {
+        cut_sooner(meter, replica->start, cluster->config->end_key);
+    }
+}
+
+/* Whether the stretch lies between two cuts, and in 64 bits. */
+static bool is_plain(const struct leap_replica *replica) {
+    const struct leap_meter *meter = &replica->meter;
+    return replica->end < meter->next_cut && !meter->at_warmup && replica->end - replica->start <= STRETCH_TIME_MAX;
+}
+
+/* ---- the load grid ---- */
+
+static void flush_busy(struct cluster *cluster, struct leap_replica *replica) {
+    const struct leap_meter *meter = &replica->meter;
+    load_grid_step(&cluster->pools[replica->pool].grid, meter->busy_from, meter->busy_to, meter->busy_backlog);
+}
+
+static void add_busy(struct cluster *cluster, struct leap_replica *replica, i128 to) {
+    struct leap_meter *meter = &replica->meter;
+    if (replica->start != meter->busy_to || replica->backlog != meter->busy_backlog) {
+        flush_busy(cluster, replica);
+        meter->busy_from = replica->start;
+        meter->busy_backlog = replica->backlog;
+    }
+    meter->busy_to = to;
+}
+
 /* ---- one step ---- */
 
 /* X of a step until `elapsed` of its duration. */
@@ -47,8 +101,8 @@ static void add_energy_by_minute(struct pool_outcome *out, const struct leap_rep
     i128 duration = replica->end - replica->start;
     i128 before = until(energy, low, duration);
     out->energy += until(energy, high, duration) - before;
-    size_t minute = replica->minute; /* of the start; `low` may be later */
-    i128 next = replica->minute_end - replica->start;
+    size_t minute = replica->meter.minute; /* of the start; `low` may be later */
+    i128 next = replica->meter.minute_end - replica->start;
     for (i128 at = low; at < high;) {
         for (; next <= at; next += MINUTE_UNITS) {
             minute++;
@@ -61,18 +115,32 @@ static void add_energy_by_minute(struct pool_outcome *out, const struct leap_rep
     }
 }
 
+/* The decodes' share of a step (step_model_decode_duration). */
+static i128 decode_share(const struct leap_replica *replica, i128 duration) {
+    const struct step_work *work = &replica->work;
+    if (work->prefill_seqs == 0) {
+        return duration;
+    }
+    if (work->decode_seqs == 0) {
+        return 0;
+    }
+    i128 alone = leap_decode_duration(replica, work->decode_seqs, work->decode_context);
+    return alone < duration ? alone : duration;
+}
+
 /* The part of the one step in progress from `low` to `high` of its time. */
 static void add_part(struct cluster *cluster, struct leap_replica *replica, i128 low, i128 high) {
     struct pool_outcome *out = outcome_of(cluster, replica);
-    const struct step_model *model = replica->config->step_model;
     i128 duration = replica->end - replica->start;
-    i128 decode = step_model_decode_duration(model, &replica->work, duration);
-    struct step_amounts amounts = step_model_amounts(model, &replica->work, duration);
+    i128 decode = decode_share(replica, duration);
+    struct step_amounts amounts = step_model_amounts(replica->config->step_model, &replica->work, duration);
     i128 decoding = until(decode, high, duration) - until(decode, low, duration);
     out->busy += high - low;
     out->busy_decode += decoding;
     out->busy_prefill += high - low - decoding;
     out->batch += (high - low) * (replica->work.prefill_seqs + replica->work.decode_seqs);
+    out->running += (high - low) * replica->batch.count;
+    out->kv_tokens += (high - low) * replica->kv_tokens;
     out->flop += until(amounts.flop, high, duration) - until(amounts.flop, low, duration);
     out->byte += until(amounts.byte, high, duration) - until(amounts.byte, low, duration);
     add_energy_by_minute(out, replica, amounts.energy, low, high);
@@ -83,7 +151,7 @@ static void add_one_step(struct cluster *cluster, struct leap_replica *replica, 
     if (low < high) {
         add_part(cluster, replica, low, high);
     }
-    load_grid_step(&cluster->pools[replica->pool].grid, replica->start, replica->start + high, replica->backlog);
+    add_busy(cluster, replica, replica->start + high);
 }
 
 static void one_step_ended(struct cluster *cluster, struct leap_replica *replica) {
@@ -100,93 +168,131 @@ static void one_step_ended(struct cluster *cluster, struct leap_replica *replica
     outcome_of(cluster, replica)->steps += counts;
 }
 
-/* ---- several steps ---- */
+/* ---- plain stretches ---- */
 
 static struct step_amounts amounts_ahead(const struct leap_replica *replica, int64_t ahead) {
     struct step_work work = replica->work;
     work.decode_context += ahead * work.decode_seqs;
-    return step_model_amounts(replica->config->step_model, &work, series_term(replica->durations, ahead));
+    i128 duration = replica->planned == 1 ? replica->end - replica->start : series_term(replica->durations, ahead);
+    return step_model_amounts(replica->config->step_model, &work, duration);
 }
 
 /* Sum of the energies of steps from..to - 1, of which the first is known. Energy is concave in context (a line, or the cap): three
  * points on one line mean that all between them are. */
 static i128 energy_over(const struct leap_replica *replica, int64_t from, int64_t to, i128 first) {
-    struct series line = {.first = first};
     if (to - from == 1) {
-        return line.first;
+        return first;
     }
-    line.growth = amounts_ahead(replica, from + 1).energy - line.first;
-    if (to - from == 2) {
-        return series_sum(line, 2);
+    i128 growth = amounts_ahead(replica, from + 1).energy - first;
+    int64_t count = to - from;
+    if (count == 2 || amounts_ahead(replica, to - 1).energy == first + growth * (count - 1)) {
+        return first * count + growth * triangle(count);
     }
-    if (amounts_ahead(replica, to - 1).energy == series_term(line, to - 1 - from)) {
-        return series_sum(line, to - from);
-    }
-    int64_t middle = from + (to - from) / 2;
+    int64_t middle = from + count / 2;
     return energy_over(replica, from, middle, first) +
            energy_over(replica, middle, to, amounts_ahead(replica, middle).energy);
 }
 
-static void add_series(struct cluster *cluster, struct leap_replica *replica) {
+static void flush_sums(struct cluster *cluster, struct leap_replica *replica) {
+    struct leap_meter *meter = &replica->meter;
+    if (meter->sums.steps > 0) {
+        struct pool_outcome *out = outcome_of(cluster, replica);
+        struct step_amounts amounts = step_model_amounts_of_sums(replica->config->step_model, &meter->sums);
+        out->flop += amounts.flop;
+        out->byte += amounts.byte;
+        out->energy += amounts.energy;
+        add_minute(out, meter->sums_minute, amounts.energy);
+    }
+    meter->sums = (struct step_sums){0};
+    meter->sums_minute = meter->minute;
+}
+
+static void add_amounts(struct cluster *cluster, struct leap_replica *replica, const struct step_amounts *amounts) {
     struct pool_outcome *out = outcome_of(cluster, replica);
+    out->flop += amounts->flop;
+    out->byte += amounts->byte;
+    out->energy += amounts->energy;
+    add_minute(out, replica->meter.minute, amounts->energy);
+}
+
+/* FLOP, bytes and energy of a plain stretch whose decodes' contexts sum to `context` over its steps. */
+static void add_work(struct cluster *cluster, struct leap_replica *replica, int64_t time, i128 context) {
+    struct leap_meter *meter = &replica->meter;
+    const struct step_model *model = replica->config->step_model;
+    if (replica->shared->never_capped && replica->work.prefill_seqs == 0) {
+        if (meter->sums_minute != meter->minute) {
+            flush_sums(cluster, replica);
+        }
+        step_model_sum(model, &replica->work, replica->planned, context, time, &meter->sums);
+        return;
+    }
+    struct step_amounts amounts = amounts_ahead(replica, 0);
+    if (replica->planned > 1) {
+        struct step_sums sums = {0};
+        i128 energy = energy_over(replica, 0, replica->planned, amounts.energy);
+        step_model_sum(model, &replica->work, replica->planned, context, time, &sums);
+        amounts = step_model_amounts_of_sums(model, &sums);
+        amounts.energy = energy;
+    }
+    add_amounts(cluster, replica, &amounts);
+}
+
+static void add_plain(struct cluster *cluster, struct leap_replica *replica) {
+    struct pool_outcome *out = outcome_of(cluster, replica);
+    const struct step_work *work = &replica->work;
     int64_t steps = replica->planned;
-    i128 time = replica->end - replica->start;
-    struct step_amounts first = amounts_ahead(replica, 0);
-    struct step_amounts second = amounts_ahead(replica, 1);
-    i128 energy = energy_over(replica, 0, steps, first.energy);
+    int64_t time = (int64_t)(replica->end - replica->start);
+    int64_t decoding = work->prefill_seqs == 0 ? time : (int64_t)decode_share(replica, time);
+    i128 context = work->decode_context;
+    i128 kv_tokens = (i128)time * replica->kv_tokens;
+    if (steps > 1) {
+        context = (i128)work->decode_context * steps + (i128)work->decode_seqs * triangle(steps);
+        kv_tokens += work->decode_seqs * series_moment(replica->durations, steps);
+    }
     out->steps += steps;
     out->busy += time;
-    out->busy_decode += time;
-    out->batch += time * replica->work.decode_seqs;
-    out->flop += series_sum((struct series){first.flop, second.flop - first.flop}, steps);
-    out->byte += series_sum((struct series){first.byte, second.byte - first.byte}, steps);
-    out->energy += energy;
-    add_minute(out, replica->minute, energy);
-    struct series tokens = {.first = replica->kv_tokens, .growth = replica->work.decode_seqs};
-    out->kv_tokens += series_product_sum(tokens, replica->durations, steps);
+    out->busy_decode += decoding;
+    out->busy_prefill += time - decoding;
+    out->batch += (i128)time * (work->prefill_seqs + work->decode_seqs);
+    out->running += (i128)time * replica->batch.count;
+    out->kv_tokens += kv_tokens;
+    add_work(cluster, replica, time, context);
 }
 
 void leap_meter_stretch(struct cluster *cluster, struct leap_replica *replica) {
-    if (replica->planned == 1) {
+    if (!is_plain(replica)) {
+        CHECK(replica->planned == 1);
         one_step_ended(cluster, replica);
         return;
     }
-    if (cluster_in_window(cluster, key_of_instant(replica->end))) {
-        add_series(cluster, replica);
-        replica->meter.kv_tokens.since = replica->end; /* its integral is in the series */
+    if (replica->start >= replica->meter.from) {
+        add_plain(cluster, replica);
     }
-    load_grid_step(&cluster->pools[replica->pool].grid, replica->start, replica->end, replica->backlog);
+    add_busy(cluster, replica, replica->end);
 }
 
 /* ---- levels ---- */
 
-static i128 level_set(struct level *level, const struct leap_meter *meter, i128 now, int64_t value) {
-    i128 time = clamp(now, meter->from, meter->until) - clamp(level->since, meter->from, meter->until);
-    i128 added = level->value * time;
-    *level = (struct level){.value = value, .since = now};
-    return added;
-}
-
 void leap_meter_waiting(struct cluster *cluster, struct leap_replica *replica, i128 now) {
     struct leap_meter *meter = &replica->meter;
-    load_grid_waiting(&cluster->pools[replica->pool].grid, meter->waiting.since, now, meter->waiting.value);
-    outcome_of(cluster, replica)->waiting += level_set(&meter->waiting, meter, now, (int64_t)replica->waiting.count);
-}
-
-void leap_meter_levels(struct cluster *cluster, struct leap_replica *replica, i128 now) {
-    struct pool_outcome *out = outcome_of(cluster, replica);
-    struct leap_meter *meter = &replica->meter;
-    leap_meter_waiting(cluster, replica, now);
-    out->running += level_set(&meter->running, meter, now, replica->batch.count);
-    out->kv_tokens += level_set(&meter->kv_tokens, meter, now, replica->kv_tokens);
+    struct level *level = &meter->waiting;
+    struct load_grid *grid = &cluster->pools[replica->pool].grid;
+    if (level->value != 0 || now >= grid->end) {
+        load_grid_waiting(grid, level->since, now, level->value);
+        i128 time = clamp(now, meter->from, meter->until) - clamp(level->since, meter->from, meter->until);
+        outcome_of(cluster, replica)->waiting += level->value * time;
+    }
+    *level = (struct level){.value = (int64_t)replica->waiting.count, .since = now};
 }
 
 void leap_meter_cut(struct cluster *cluster, struct leap_replica *replica, i128 cut) {
-    struct leap_meter *meter = &replica->meter;
+    const struct leap_meter *meter = &replica->meter;
     if (replica->stepping) {
         CHECK(replica->planned == 1);
         add_one_step(cluster, replica, clamp(cut - replica->start, 0, replica->end - replica->start));
     }
     bool moved = key_of_instant(meter->until) == key_of_instant(cut) && meter->until > cut;
-    leap_meter_levels(cluster, replica, moved ? meter->until : cut);
+    leap_meter_waiting(cluster, replica, moved ? meter->until : cut);
+    flush_sums(cluster, replica);
+    flush_busy(cluster, replica);
 }

@@ -8,14 +8,12 @@
 #include "sim/clock.h"
 #include "sim/leap/form.h"
 
+enum { DECODE_FIXED_MAX = 1025 };
+
 /* ---- queues ---- */
 
-struct leap_replica *leap_replica_at(const struct cluster *cluster, uint32_t index) {
-    return (struct leap_replica *)cluster->replicas + index;
-}
-
-size_t leap_waiting(const struct leap_replica *replica) {
-    return replica->waiting.count + (replica->pool_queue != NULL ? replica->pool_queue->count : 0);
+static struct leap_state *state_of(const struct cluster *cluster) {
+    return cluster->replicas;
 }
 
 uint32_t leap_waiting_at(const struct leap_replica *replica, size_t i) {
@@ -23,9 +21,20 @@ uint32_t leap_waiting_at(const struct leap_replica *replica, size_t i) {
     return i < own ? queue_at(&replica->waiting, i) : queue_at(replica->pool_queue, i - own);
 }
 
-static void set_event(struct cluster *cluster, const struct leap_replica *replica, enum event_class class,
-                      i128 instant) {
-    cluster_set_replica_event(cluster, replica->index, class, instant);
+static void set_event(struct cluster *cluster, struct leap_replica *replica, enum event_class class, i128 instant) {
+    if (!cluster->apart) {
+        cluster_set_replica_event(cluster, replica->index, class, instant);
+    } else if (cluster_event_key(cluster, instant, &replica->event_key)) {
+        replica->event_class = class;
+    }
+}
+
+static void clear_event(struct cluster *cluster, struct leap_replica *replica) {
+    if (!cluster->apart) {
+        cluster_clear_replica_event(cluster, replica->index);
+    }
+    replica->event_key = KEY_NEVER;
+    replica->event_class = EVENT_STEP_START;
 }
 
 /* Ends the replica's stretch at its first boundary at or after `key`: it may have something new to serve. */
@@ -50,7 +59,7 @@ uint32_t leap_pop_waiting(struct cluster *cluster, struct leap_replica *replica,
     uint32_t request = queue_pop_front(replica->pool_queue);
     cluster_pool_queue_changed(cluster, replica->pool, now);
     cluster->requests[request].replica = replica->index;
-    cluster->outstanding[replica->index]++;
+    cluster_outstanding_add(cluster, replica->index, 1);
     cut_pool(cluster, replica->pool, key_of_instant(now), replica->index);
     return request;
 }
@@ -66,12 +75,20 @@ static void notice(struct cluster *cluster, struct leap_replica *replica, int64_
 
 static void step_start(struct cluster *cluster, uint32_t index, int64_t key);
 
+/* Whether nothing that the replica may see comes before its step start at `key`. */
+static bool starts_next(const struct cluster *cluster, const struct leap_replica *replica, int64_t key) {
+    if (cluster->apart) {
+        return key < replica->horizon;
+    }
+    struct event start = {.key = key, .class = EVENT_STEP_START, .index = replica->index};
+    bool before_cut = key < cluster->config->end_key;
+    return before_cut && calendar_would_be_first(&cluster->calendar, source_of_replica(cluster, replica->index), start);
+}
+
 /* The next step starts where the last ended: now, if nothing comes before it. */
 static void start_at_boundary(struct cluster *cluster, struct leap_replica *replica) {
     int64_t key = key_of_instant(replica->end);
-    struct event start = {.key = key, .class = EVENT_STEP_START, .index = replica->index};
-    bool before_cut = key < cluster->config->end_key;
-    if (before_cut && calendar_would_be_first(&cluster->calendar, source_of_replica(cluster, replica->index), start)) {
+    if (starts_next(cluster, replica, key)) {
         step_start(cluster, replica->index, key);
     } else {
         notice(cluster, replica, key);
@@ -94,15 +111,18 @@ static void step_start(struct cluster *cluster, uint32_t index, int64_t key) {
     i128 wake = -1;
     replica->start_pending = false;
     replica->work = (struct step_work){0};
+    replica->granted = 0;
     replica->walked = replica->preempted = false;
-    leap_policy_of(replica->config->batching.policy)->form(cluster, replica, now, &wake);
-    leap_meter_levels(cluster, replica, now);
+    replica->shared->policy->form(cluster, replica, now, &wake);
+    if ((int64_t)replica->waiting.count != replica->meter.waiting.value) {
+        leap_meter_waiting(cluster, replica, now);
+    }
     if (replica->work.prefill_seqs + replica->work.decode_seqs > 0) {
         begin_stretch(cluster, replica, now);
         return;
     }
     CHECK(replica->batch.count == 0);
-    cluster_clear_replica_event(cluster, index);
+    clear_event(cluster, replica);
     if (wake >= 0) {
         const i128 rest = ((i128)1 << KEY_SHIFT) - 1;
         set_event(cluster, replica, EVENT_STEP_START, wake + rest); /* the first key at or after it */
@@ -111,19 +131,19 @@ static void step_start(struct cluster *cluster, uint32_t index, int64_t key) {
 
 /* ---- end: decoders ---- */
 
-/* `deliver: batch` is a rule of static batches. */
 static bool delivers_tokens(const struct leap_replica *replica) {
-    const struct batching_config *batching = &replica->config->batching;
-    return batching->deliver == DELIVER_TOKEN || batching->policy != BATCHING_STATIC;
+    return replica->shared->delivers_tokens;
 }
 
-/* The gaps of those that joined since the last decoding step: each knows its last token. */
-static void record_joined_gaps(struct cluster *cluster, struct leap_replica *replica, i128 first_end) {
+/* The gaps of those that joined since the last decoding step: each knows its last token. One that had it where the stretch starts counts
+ * among the others, if they did too (`together`). */
+static void record_joined_gaps(struct cluster *cluster, struct leap_replica *replica, i128 first_end, bool together) {
     struct batch *batch = &replica->batch;
     for (size_t i = 0; i < batch->joined_count; i++) {
         struct request *request = &cluster->requests[batch->joined[i]];
         request->joined = false;
-        if (delivers_tokens(replica) && recorder_measures(&cluster->recorder, request->arrival_key)) {
+        bool apart = !together || request->last_token != replica->start;
+        if (apart && delivers_tokens(replica) && recorder_measures(&cluster->recorder, request->arrival_key)) {
             batch->by_workload[request->workload].joining++;
             i128 gap = first_end - request->last_token + replica->config->token_delay;
             recorder_token_gap(&cluster->recorder, request->workload, gap, 1);
@@ -132,18 +152,22 @@ static void record_joined_gaps(struct cluster *cluster, struct leap_replica *rep
     batch->joined_count = 0;
 }
 
-/* Gaps of one workload's measured decoders over the stretch. */
+/* Gaps of one workload's measured decoders over the stretch: the first from their last token, then durations. */
 static void record_gaps(struct cluster *cluster, struct leap_replica *replica, uint32_t workload, i128 first_end) {
     struct decoder_count *counts = &replica->batch.by_workload[workload];
+    struct recorder *recorder = &cluster->recorder;
     i128 delay = replica->config->token_delay;
     int64_t old = counts->measured - counts->joining;
-    if (old > 0) {
-        recorder_token_gap(&cluster->recorder, workload, first_end - replica->batch.last_token_at + delay, (uint64_t)old);
-    }
+    i128 first_gap = first_end - replica->batch.last_token_at + delay;
+    bool alike = counts->joining == 0 && replica->batch.last_token_at == replica->start;
     counts->joining = 0;
+    if (old > 0 && !(alike && replica->planned > 1)) {
+        recorder_token_gap(recorder, workload, first_gap, (uint64_t)old);
+    }
     if (counts->measured > 0 && replica->planned > 1) {
-        struct series rest = {series_term(replica->durations, 1) + delay, replica->durations.growth};
-        recorder_token_gaps(&cluster->recorder, workload, rest.first, rest.growth, replica->planned - 1,
+        int64_t from = alike ? 0 : 1;
+        i128 first = series_term(replica->durations, from) + delay;
+        recorder_token_gaps(recorder, workload, first, replica->durations.growth, replica->planned - from,
                             (uint64_t)counts->measured);
     }
 }
@@ -161,14 +185,14 @@ static void count_tokens(struct cluster *cluster, struct leap_replica *replica) 
 static void decoders_advance(struct cluster *cluster, struct leap_replica *replica) {
     struct batch *batch = &replica->batch;
     int64_t steps = replica->planned;
-    i128 first_end = replica->start + replica->durations.first;
+    i128 first_end = steps == 1 ? replica->end : replica->start + replica->durations.first;
     count_tokens(cluster, replica);
-    record_joined_gaps(cluster, replica, first_end);
+    if (batch->decoding == (int64_t)batch->joined_count) {
+        batch->last_token_at = replica->start; /* of nobody: all know their own */
+    }
+    record_joined_gaps(cluster, replica, first_end, batch->last_token_at == replica->start);
     for (uint32_t i = 0; delivers_tokens(replica) && i < cluster->config->workload_count; i++) {
         record_gaps(cluster, replica, i, first_end);
-    }
-    if (replica->config->batching.policy != BATCHING_STATIC) {
-        replica->free_blocks -= batch_blocks_over(batch, replica->config->block_size, 1, steps);
     }
     batch->steps += steps;
     batch->context += steps * batch->decoding;
@@ -244,31 +268,30 @@ static void end_request(struct cluster *cluster, struct leap_replica *replica, s
 /* Ends a request and lets go of it. */
 static void finish(struct cluster *cluster, struct leap_replica *replica, uint32_t index) {
     struct request *request = &cluster->requests[index];
-    bool was_decoding = request->decoding;
-    bool reserved = replica->config->batching.policy == BATCHING_STATIC;
     batch_remove(cluster, replica, index);
     if (!request->ended) {
         end_request(cluster, replica, request);
     }
-    replica->free_blocks +=
-        was_decoding && !reserved ? leap_blocks_for(replica->config, request->computed) : request->blocks;
+    replica->held_blocks -= request->blocks;
     replica->kv_tokens -= request->computed;
     request->blocks = 0;
-    CHECK(replica->free_blocks <= replica->config->num_gpu_blocks);
+    CHECK(replica->held_blocks >= 0);
     cluster_request_free(cluster, index);
 }
 
-/* Requests that end with this step, in order of admission. */
+/* Requests that end with this step, in order of admission, in the cluster's scratch. */
 struct ending {
-    uint32_t *items;
-    size_t count, capacity;
+    size_t count;
+    uint32_t *items; /* borrowed */
 };
 
 static void ending_add(struct cluster *cluster, struct ending *ending, uint32_t index) {
-    if (ending->count == ending->capacity) {
-        ending->capacity = 2 * ending->capacity + 16;
-        ending->items = xrealloc(ending->items, ending->capacity, sizeof *ending->items);
+    struct leap_state *state = state_of(cluster);
+    if (ending->count == state->ending_capacity) {
+        state->ending_capacity = 2 * state->ending_capacity + 16;
+        state->ending = xrealloc(state->ending, state->ending_capacity, sizeof *state->ending);
     }
+    ending->items = state->ending;
     size_t i = ending->count++;
     uint64_t admission = cluster->requests[index].admission;
     for (; i > 0 && cluster->requests[ending->items[i - 1]].admission > admission; i--) {
@@ -305,7 +328,7 @@ static void walked_advance(struct cluster *cluster, struct leap_replica *replica
 
 static void find_ended_decoders(struct cluster *cluster, struct leap_replica *replica, struct ending *ending) {
     for (;;) {
-        uint32_t index = batch_pop_end(cluster, &replica->batch);
+        uint32_t index = batch_pop_end(&replica->batch);
         if (index == BATCH_NONE) {
             return;
         }
@@ -326,6 +349,7 @@ static void stop_emitting(struct cluster *cluster, struct leap_replica *replica,
     struct request *request = &cluster->requests[index];
     if (!request->decoding) {
         batch_start_decoding(cluster, replica, index);
+        batch_forget_end(cluster, &replica->batch, index);
         request->joined = false;
         replica->batch.joined_count--;
     }
@@ -361,7 +385,7 @@ static void finish_batch(struct cluster *cluster, struct leap_replica *replica) 
     while (batch->first != BATCH_NONE) {
         finish(cluster, replica, batch->first);
     }
-    batch->ends.count = 0;
+    batch->ends.head = batch->ends.tail = 0;
 }
 
 static void end_static(struct cluster *cluster, struct leap_replica *replica, const struct ending *ending) {
@@ -394,7 +418,7 @@ static i128 step_end(struct cluster *cluster, uint32_t index) {
         }
         prefillers_advance(cluster, replica, &ending);
     }
-    if (leap_policy_of(replica->config->batching.policy)->keeps_finished) {
+    if (replica->shared->policy->keeps_finished) {
         end_static(cluster, replica, &ending);
     } else {
         finish_all(cluster, replica, &ending);
@@ -403,18 +427,91 @@ static i128 step_end(struct cluster *cluster, uint32_t index) {
         batch_regroup(cluster, replica);
         replica->walked = false;
     }
-    free(ending.items);
     i128 ended = replica->end;
-    leap_meter_levels(cluster, replica, ended);
     if (replica->batch.count == 0 && leap_waiting(replica) == 0) {
-        cluster_clear_replica_event(cluster, index);
+        clear_event(cluster, replica);
     } else {
         start_at_boundary(cluster, replica);
     }
     return ended;
 }
 
+/* ---- apart ---- */
+
+/* All that comes before arrivals at `key`. */
+static void advance_to(struct cluster *cluster, uint32_t index, int64_t key) {
+    struct leap_replica *replica = leap_replica_at(cluster, index);
+    replica->horizon = key;
+    while (replica->event_key < key || (replica->event_key == key && replica->event_class == EVENT_STEP_END)) {
+        if (cluster->failed) {
+            return;
+        }
+        if (replica->event_class == EVENT_STEP_START) {
+            step_start(cluster, index, replica->event_key);
+        } else {
+            i128 ended = step_end(cluster, index);
+            cluster->last_step_end = ended > cluster->last_step_end ? ended : cluster->last_step_end;
+        }
+    }
+}
+
+/* A newcomer may be served before the stretch ends only if nobody waits before it; if it is not, steps have a backlog from the next
+ * boundary on. Behind others it changes nothing. */
+static void enqueue(struct cluster *cluster, uint32_t index, int64_t key) {
+    struct leap_replica *replica = leap_replica_at(cluster, cluster->requests[index].replica);
+    if (cluster->apart) {
+        advance_to(cluster, replica->index, key);
+    }
+    bool is_next = replica->waiting.count == 0;
+    queue_push_back(&replica->waiting, index);
+    leap_meter_waiting(cluster, replica, instant_of_key(key));
+    if (is_next) {
+        cut_at(cluster, replica, key);
+    }
+    notice(cluster, replica, key);
+}
+
+static void play_out(struct cluster *cluster, int64_t key) {
+    for (uint32_t i = 0; i < cluster->replica_count; i++) {
+        advance_to(cluster, i, key);
+    }
+}
+
 /* ---- the engine ---- */
+
+static void init_decode_lines(struct leap_pool *pool) {
+    const struct step_model *model = pool->config->step_model;
+    int64_t slots = batching_slots(&pool->config->batching);
+    pool->decode_fixed_count = slots < DECODE_FIXED_MAX ? slots + 1 : DECODE_FIXED_MAX;
+    pool->decode_fixed = xcalloc((size_t)pool->decode_fixed_count, sizeof *pool->decode_fixed);
+    for (int64_t decodes = 1; decodes < pool->decode_fixed_count; decodes++) {
+        const struct step_work work = {.decode_seqs = decodes};
+        i128 fixed = step_model_line(model, &work).fixed;
+        pool->decode_fixed[decodes] = i128_fits_int64(fixed) ? (int64_t)fixed : -1;
+    }
+}
+
+static int shift_of(int64_t size) {
+    return (size & (size - 1)) == 0 ? __builtin_ctzll((uint64_t)size) : -1;
+}
+
+static void init_pool(struct leap_pool *pool, const struct pool_config *config) {
+    const struct batching_config *batching = &config->batching;
+    int64_t tokens;
+    bool fits = !__builtin_mul_overflow(config->num_gpu_blocks, config->block_size, &tokens) && tokens < INT64_MAX / 2;
+    *pool = (struct leap_pool){
+        .config = config,
+        .policy = leap_policy_of(batching->policy),
+        .slope = step_model_slope(config->step_model),
+        .straight = step_model_quantum(config->step_model) == 0,
+        .never_capped = step_model_decodes_never_capped(config->step_model),
+        .keeps_blocks = batching->policy == BATCHING_STATIC,
+        .delivers_tokens = batching->deliver == DELIVER_TOKEN || batching->policy != BATCHING_STATIC,
+        .block_shift = shift_of(config->block_size),
+        .token_capacity = fits ? tokens : -1,
+    };
+    init_decode_lines(pool);
+}
 
 static void init_replica(struct cluster *cluster, uint32_t index, uint32_t pool) {
     struct leap_replica *replica = leap_replica_at(cluster, index);
@@ -423,17 +520,23 @@ static void init_replica(struct cluster *cluster, uint32_t index, uint32_t pool)
     *replica = (struct leap_replica){
         .index = index,
         .pool = pool,
+        .shared = &state_of(cluster)->pools[pool],
         .config = config,
         .pool_queue = central ? &cluster->pools[pool].queue : NULL,
-        .free_blocks = config->num_gpu_blocks,
+        .event_key = KEY_NEVER,
+        .event_class = EVENT_STEP_START,
     };
     batch_init(&replica->batch, config->block_size, cluster->config->workload_count);
     leap_meter_init(cluster, &replica->meter);
 }
 
 static void init(struct cluster *cluster) {
-    cluster->replicas = xcalloc(cluster->replica_count, sizeof(struct leap_replica));
+    struct leap_state *state = xcalloc(1, sizeof *state);
+    cluster->replicas = state;
+    state->replicas = xcalloc(cluster->replica_count, sizeof *state->replicas);
+    state->pools = xcalloc(cluster->config->pool_count, sizeof *state->pools);
     for (uint32_t pool = 0; pool < cluster->config->pool_count; pool++) {
+        init_pool(&state->pools[pool], &cluster->config->pools[pool]);
         for (uint32_t i = cluster->pools[pool].begin; i < cluster->pools[pool].end; i++) {
             init_replica(cluster, i, pool);
         }
@@ -441,25 +544,18 @@ static void init(struct cluster *cluster) {
 }
 
 static void release(struct cluster *cluster) {
+    struct leap_state *state = state_of(cluster);
     for (uint32_t i = 0; i < cluster->replica_count; i++) {
-        struct leap_replica *replica = leap_replica_at(cluster, i);
-        batch_release(&replica->batch);
-        queue_release(&replica->waiting);
+        batch_release(&state->replicas[i].batch);
+        queue_release(&state->replicas[i].waiting);
     }
-    free(cluster->replicas);
-}
-
-/* A newcomer may be served before the stretch ends only if nobody waits before it; if it is not, steps have a backlog from the next
- * boundary on. Behind others it changes nothing. */
-static void enqueue(struct cluster *cluster, uint32_t index, int64_t key) {
-    struct leap_replica *replica = leap_replica_at(cluster, cluster->requests[index].replica);
-    bool is_next = replica->waiting.count == 0;
-    queue_push_back(&replica->waiting, index);
-    leap_meter_waiting(cluster, replica, instant_of_key(key));
-    if (is_next) {
-        cut_at(cluster, replica, key);
+    for (size_t i = 0; i < cluster->config->pool_count; i++) {
+        free(state->pools[i].decode_fixed);
     }
-    notice(cluster, replica, key);
+    free(state->replicas);
+    free(state->pools);
+    free(state->ending);
+    free(state);
 }
 
 /* The idle replica of lowest index takes notice of the pool's queue; without one, whoever reaches a boundary first. */
@@ -492,6 +588,7 @@ const struct engine leap_engine = {
     .pool_queue_grew = pool_queue_grew,
     .step_start = step_start,
     .step_end = step_end,
+    .play_out = play_out,
     .settle = settle,
     .close = close_replica,
 };

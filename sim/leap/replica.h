@@ -6,41 +6,91 @@
 #include "sim/leap/batch.h"
 #include "sim/leap/series.h"
 
+/* What the replicas of a pool share. */
+struct leap_pool {
+    const struct pool_config *config;
+    const struct leap_policy *policy;
+    int64_t *
+        decode_fixed; /* owned: fixed part of a step of n decodes, for n below `decode_fixed_count`; -1: unknown, or beyond 64 bits */
+    int64_t decode_fixed_count;
+    int64_t slope;          /* of every step's line */
+    bool straight;          /* no quantum: durations lie on their line */
+    bool never_capped;      /* see step_model_decodes_never_capped */
+    bool keeps_blocks;      /* static: blocks are held from the start to the end */
+    bool delivers_tokens;   /* not batch by batch */
+    int block_shift;        /* of a block size that is a power of two; else -1 */
+    int64_t token_capacity; /* num_gpu_blocks in tokens; -1: beyond 64 bits */
+};
+
 struct leap_meter {
     i128 from, until; /* the window as this replica's step ends move it */
-    struct level waiting, running, kv_tokens;
+    i128 next_cut;    /* where some meter cuts next: a minute's end, an end of the window */
+    bool at_warmup;   /* steps may end with the warm-up's key: see find_next_cut */
+    size_t minute;    /* that the stretch starts in, */
+    i128 minute_end;  /* and its end */
+    struct level waiting;
+    struct step_sums sums; /* of whole steps in `sums_minute`, not yet in the outcome */
+    size_t sums_minute;
+    i128 busy_from, busy_to; /* steps end to end, with or without backlog, not yet in the load grid */
+    bool busy_backlog;
 };
 
 struct leap_replica {
     uint32_t index; /* global */
     uint32_t pool;
+    const struct leap_pool *shared; /* borrowed */
     const struct pool_config *config;
     struct queue waiting;
     struct queue *pool_queue; /* borrowed: under central-queue, else NULL */
     struct batch batch;
-    int64_t free_blocks;
+    int64_t held_blocks; /* by all but decoders, whose blocks follow from the aggregates; under static by all */
     int64_t kv_tokens;
     int64_t regenerating; /* decoders that emit again what their client has (restart): then every step is walked */
+    int64_t granted;      /* 1: the decoders hold blocks for a further token, the step's */
     bool stepping, start_pending;
-    bool walked;       /* the step in progress serves explicit sequences */
-    bool preempted;    /* it preempted, and admitted nobody for that reason alone */
-    int64_t planned;   /* steps of the stretch in progress */
-    i128 start, end;   /* of the stretch, or of the last */
-    size_t minute;     /* that `start` is in, */
-    i128 minute_end;   /* and its end */
-    struct series durations;
-    struct step_work work; /* of its first step */
+    bool walked;    /* the step in progress serves explicit sequences */
+    bool preempted; /* it preempted, and admitted nobody for that reason alone */
     bool backlog;
+    int64_t planned;         /* steps of the stretch in progress */
+    i128 start, end;         /* of the stretch, or of the last */
+    struct series durations; /* of a stretch of several steps */
+    struct step_work work;   /* of its first step */
     struct leap_meter meter;
+    int64_t event_key; /* its next event, where replicas are played apart; KEY_NEVER: none */
+    enum event_class event_class;
+    int64_t horizon; /* arrivals before this key are known then */
+};
+
+struct leap_state {
+    struct leap_replica *replicas; /* owned */
+    struct leap_pool *pools;       /* owned */
+    uint32_t *ending;              /* owned: scratch of a step's end */
+    size_t ending_capacity;
 };
 
 /* The replica's state behind the cluster's index. */
-struct leap_replica *leap_replica_at(const struct cluster *cluster, uint32_t index);
+static inline struct leap_replica *leap_replica_at(const struct cluster *cluster, uint32_t index) {
+    const struct leap_state *state = cluster->replicas;
+    return &state->replicas[index];
+}
 
 /* Waiting requests: the replica's own, then its pool's. */
-size_t leap_waiting(const struct leap_replica *replica);
+static inline size_t leap_waiting(const struct leap_replica *replica) {
+    return replica->waiting.count + (replica->pool_queue != NULL ? replica->pool_queue->count : 0);
+}
 uint32_t leap_waiting_at(const struct leap_replica *replica, size_t i);
 uint32_t leap_pop_waiting(struct cluster *cluster, struct leap_replica *replica, i128 now);
+
+/* The duration of a step of decodes alone (step_model_duration). */
+static inline i128 leap_decode_duration(const struct leap_replica *replica, int64_t decodes, int64_t context) {
+    const struct leap_pool *shared = replica->shared;
+    if (shared->straight && decodes < shared->decode_fixed_count && shared->decode_fixed[decodes] > 0) {
+        i128 duration = shared->decode_fixed[decodes] + (i128)shared->slope * context;
+        return duration > STEP_UNITS_MIN ? duration : STEP_UNITS_MIN;
+    }
+    const struct step_work work = {.decode_seqs = decodes, .decode_context = context};
+    return step_model_duration(replica->config->step_model, &work);
+}
 
 /* plan.c: how many steps the stretch that starts now may have, given the first step's work; sets `planned`, `durations`, `end`. */
 void leap_plan(struct cluster *cluster, struct leap_replica *replica);
@@ -51,10 +101,10 @@ bool leap_cut(struct leap_replica *replica, int64_t key);
 void leap_meter_init(struct cluster *cluster, struct leap_meter *meter);
 void leap_meter_stretch(struct cluster *cluster, struct leap_replica *replica);
 void leap_meter_cut(struct cluster *cluster, struct leap_replica *replica, i128 cut);
-/* Queue, batch and KV as they are from `now` on: at the start and at the end of a stretch. */
-void leap_meter_levels(struct cluster *cluster, struct leap_replica *replica, i128 now);
-/* The queue alone: at any time. */
+/* The queue has another length from `now` on. */
 void leap_meter_waiting(struct cluster *cluster, struct leap_replica *replica, i128 now);
+/* Finds the minute and the next cut for a stretch that starts at `start`. */
+void leap_meter_find_cut(struct cluster *cluster, struct leap_replica *replica);
 
 /* walk.c: a step in which more than sums decides, served sequence by sequence in order of admission. Dissolves the batch; returns the
  * budget that is left. */

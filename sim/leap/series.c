@@ -4,25 +4,26 @@
 
 #include "base/check.h"
 
-i128 series_product_sum(struct series a, struct series b, int64_t count) {
-    i128 n = count;
-    i128 ones = n * (n - 1) / 2;               /* 0 + 1 + ... + (n - 1) */
-    i128 squares = n * (n - 1) * (2 * n - 1) / 6;
-    return a.first * b.first * n + (a.first * b.growth + a.growth * b.first) * ones + a.growth * b.growth * squares;
+int64_t series_fitting(struct series series, int64_t count) {
+    count = count < STRETCH_STEPS_MAX ? count : STRETCH_STEPS_MAX;
+    while (count > 1 && (i128)series.first * count + (i128)series.growth * triangle(count) > STRETCH_TIME_MAX) {
+        count /= 2;
+    }
+    return count;
 }
 
 /* Near the answer: the root of the quadratic in doubles. */
-static int64_t guess(struct series series, i128 total) {
-    double first = i128_to_double(series.first);
-    double growth = i128_to_double(series.growth);
-    double sum = i128_to_double(total);
+static int64_t guess(struct series series, int64_t total) {
+    double first = (double)series.first;
+    double growth = (double)series.growth;
+    double sum = (double)total;
     double p = first - growth / 2;
     double n = 2 * sum / (p + sqrt(p * p + 2 * growth * sum));
-    return n < 1 ? 1 : n > 4e18 ? (int64_t)4e18 : (int64_t)n;
+    return n < 1 ? 1 : (int64_t)n;
 }
 
-int64_t series_count_to(struct series series, i128 total) {
-    CHECK(series.first > 0 && series.growth >= 0);
+int64_t series_count_to(struct series series, int64_t total) {
+    CHECK_SLOW(series.first > 0 && series.growth >= 0);
     if (total <= series.first) {
         return 1;
     }

@@ -33,7 +33,7 @@ static uint32_t pop_head(struct cluster *cluster, struct replica *replica, i128 
     uint32_t request = queue_pop_front(replica->pool_queue);
     cluster_pool_queue_changed(cluster, replica->pool, now);
     cluster->requests[request].replica = replica->index;
-    cluster->outstanding[replica->index]++;
+    cluster_outstanding_add(cluster, replica->index, 1);
     return request;
 }
 

@@ -163,7 +163,8 @@ bool run_logs_equal(const struct run_log *a, const struct run_log *b, char *what
         }
     }
     bool both = a->watched && b->watched;
-    if ((both && differ(&finding, "count", (i128)a->count, (i128)b->count)) || runs_differ(&finding, &a->outcome, &b->outcome)) {
+    if ((both && differ(&finding, "count", (i128)a->count, (i128)b->count)) ||
+        runs_differ(&finding, &a->outcome, &b->outcome)) {
         return false;
     }
     finding.part = "workload";

@@ -19,8 +19,8 @@ static bool engines_agree(const struct random_scenario *scenario, char *what) {
     run_log_make(&stepwise, &scenario->config, ENGINE_STEPWISE, true);
     run_log_make(&leap, &scenario->config, ENGINE_LEAP, true);
     run_log_make(&unwatched, &scenario->config, ENGINE_LEAP, false);
-    bool equal = run_logs_equal(&stepwise, &leap, what, TEXT_SIZE) &&
-                 run_logs_equal(&stepwise, &unwatched, what, TEXT_SIZE);
+    bool equal =
+        run_logs_equal(&stepwise, &leap, what, TEXT_SIZE) && run_logs_equal(&stepwise, &unwatched, what, TEXT_SIZE);
     run_log_release(&stepwise);
     run_log_release(&leap);
     run_log_release(&unwatched);

@@ -49,13 +49,22 @@ static void round_robin_takes_turns_by_set_of_pools(void **state) {
     router_release(&router);
 }
 
+static uint32_t pick_at(struct router *router, uint32_t workload, const int64_t outstanding[6]) {
+    for (uint32_t i = 0; i < 6; i++) {
+        router_changed(router, i, outstanding[i]);
+    }
+    return router_pick(router, workload, 0, outstanding);
+}
+
 static void least_outstanding_ties_to_the_lowest_index(void **state) {
     (void)state;
     struct router router = make(ROUTING_LEAST_OUTSTANDING, 1);
-    assert_int_equal(router_pick(&router, 0, 0, (const int64_t[]){3, 2, 0, 0, 0, 2}), 1);
-    assert_int_equal(router_pick(&router, 0, 0, (const int64_t[]){3, 3, 0, 0, 0, 2}), 5);
-    assert_int_equal(router_pick(&router, 0, 0, (const int64_t[]){1, 1, 0, 0, 0, 1}), 0);
-    assert_int_equal(router_pick(&router, 2, 0, (const int64_t[]){0, 0, 2, 1, 1, 0}), 3);
+    assert_int_equal(pick_at(&router, 0, (const int64_t[]){3, 2, 0, 0, 0, 2}), 1);
+    assert_int_equal(pick_at(&router, 0, (const int64_t[]){3, 3, 0, 0, 0, 2}), 5);
+    assert_int_equal(pick_at(&router, 0, (const int64_t[]){1, 1, 0, 0, 0, 1}), 0);
+    assert_int_equal(pick_at(&router, 2, (const int64_t[]){0, 0, 2, 1, 1, 0}), 3);
+    assert_int_equal(pick_at(&router, 0, (const int64_t[]){7, 8, 0, 0, 0, 9}), 0);
+    assert_int_equal(pick_at(&router, 2, (const int64_t[]){0, 0, 1, 1, 0, 0}), 4);
     router_release(&router);
 }
 
