@@ -61,8 +61,9 @@ static bool blocks_fit(const struct memory_request *request, const struct memory
         "%.1f - activations %.1f - overhead %.1f = %.1f GB; raise tensor_parallel or lower "
         "max_num_batched_tokens",
         request->llm->name, precision_name(request->precision), (long long)request->tensor_parallel, request->gpu->name,
-        gpu_mem_byte(request->gpu) / GB, request->gpu_memory_utilization, plan->usable_byte / GB, plan->weight_byte_per_gpu / GB,
-        plan->activation_byte_per_gpu / GB, plan->overhead_byte_per_gpu / GB, plan->kv_byte_per_gpu / GB);
+        gpu_mem_byte(request->gpu) / GB, request->gpu_memory_utilization, plan->usable_byte / GB,
+        plan->weight_byte_per_gpu / GB, plan->activation_byte_per_gpu / GB, plan->overhead_byte_per_gpu / GB,
+        plan->kv_byte_per_gpu / GB);
 }
 
 bool memory_plan_make(const struct memory_request *request, struct memory_plan *plan, struct diags *diags,
@@ -83,11 +84,11 @@ bool memory_plan_make(const struct memory_request *request, struct memory_plan *
 
 const char *memory_plan_text(const struct memory_request *request, const struct memory_plan *plan,
                              struct arena *arena) {
-    return arena_format(
-        arena,
-        "%.1f GB x %.15g = %.1f GB per GPU - weights %.1f - activations %.1f - overhead %.1f = %.1f GB "
-        "for KV: %lld blocks of %lld tokens (%.15g B per token and GPU)",
-        gpu_mem_byte(request->gpu) / GB, request->gpu_memory_utilization, plan->usable_byte / GB, plan->weight_byte_per_gpu / GB,
-        plan->activation_byte_per_gpu / GB, plan->overhead_byte_per_gpu / GB, plan->kv_byte_per_gpu / GB,
-        (long long)plan->num_gpu_blocks, (long long)request->block_size, plan->kv_byte_per_tok_per_gpu);
+    return arena_format(arena,
+                        "%.1f GB x %.15g = %.1f GB per GPU - weights %.1f - activations %.1f - overhead %.1f = %.1f GB "
+                        "for KV: %lld blocks of %lld tokens (%.15g B per token and GPU)",
+                        gpu_mem_byte(request->gpu) / GB, request->gpu_memory_utilization, plan->usable_byte / GB,
+                        plan->weight_byte_per_gpu / GB, plan->activation_byte_per_gpu / GB,
+                        plan->overhead_byte_per_gpu / GB, plan->kv_byte_per_gpu / GB, (long long)plan->num_gpu_blocks,
+                        (long long)request->block_size, plan->kv_byte_per_tok_per_gpu);
 }

@@ -14,30 +14,30 @@
 /* What a result says of a pool beside the engine's own numbers. */
 struct pool_facts {
     const char *name;
-    const char *gpu;       /* catalogue name, or "" (linear step times without a GPU) */
-    const char *model;     /* likewise */
-    const char *precision; /* "bf16", ... or "" */
-    const char *step_time; /* "roofline" or "linear" */
+    const char *gpu;              /* catalogue name, or "" (linear step times without a GPU) */
+    const char *model;            /* likewise */
+    const char *precision;        /* "bf16", ... or "" */
+    const char *step_time;        /* "roofline" or "linear" */
     const char *step_time_status; /* "datasheet", "calibrated", "given" */
     int64_t replicas, tensor_parallel;
     int64_t gpus_placed; /* replicas x gpus per replica */
     int64_t gpus_paid;   /* with node billing: nodes x GPUs a node */
     int64_t nodes;
     bool node_billing;
-    double peak_flop_per_s;  /* of one replica, at its precision; 0: unknown */
-    double peak_byte_per_s;  /* of one replica; 0: unknown */
-    double idle_context_w;   /* one GPU with a model loaded */
-    double idle_w;           /* one GPU without (paid, not placed) */
-    double tdp_w;            /* one GPU */
-    double host_w;           /* one node without its GPUs */
-    double pool_host_w;      /* the hosts that the pool answers for: whole nodes, or its share by GPU */
-    bool power_known;        /* false: no GPU named, power and energy are null */
-    double weight_byte;      /* of one replica */
-    double kv_byte_per_tok;  /* of one replica */
-    bool blocks_given;             /* num_gpu_blocks is the scenario's, whatever fits */
-    const char *memory_arithmetic; /* how num_gpu_blocks came about, for people */
+    double peak_flop_per_s;               /* of one replica, at its precision; 0: unknown */
+    double peak_byte_per_s;               /* of one replica; 0: unknown */
+    double idle_context_w;                /* one GPU with a model loaded */
+    double idle_w;                        /* one GPU without (paid, not placed) */
+    double tdp_w;                         /* one GPU */
+    double host_w;                        /* one node without its GPUs */
+    double pool_host_w;                   /* the hosts that the pool answers for: whole nodes, or its share by GPU */
+    bool power_known;                     /* false: no GPU named, power and energy are null */
+    double weight_byte;                   /* of one replica */
+    double kv_byte_per_tok;               /* of one replica */
+    bool blocks_given;                    /* num_gpu_blocks is the scenario's, whatever fits */
+    const char *memory_arithmetic;        /* how num_gpu_blocks came about, for people */
     const struct roofline_step *roofline; /* what the step times come from; NULL: linear */
-    const char *price_source;      /* "on-demand catalogue price 2.59 USD/h (H100-SXM, ..., 2026-05-24)" */
+    const char *price_source;             /* "on-demand catalogue price 2.59 USD/h (H100-SXM, ..., 2026-05-24)" */
 };
 
 struct workload_facts {
@@ -62,8 +62,8 @@ struct assumption {
 
 struct resolved_point {
     struct sim_config sim;
-    struct pool_facts *pools;        /* sim.pool_count */
-    struct cost_terms *costs;        /* sim.pool_count */
+    struct pool_facts *pools; /* sim.pool_count */
+    struct cost_terms *costs; /* sim.pool_count */
     struct fleet_terms fleet_cost;
     struct workload_facts *workloads; /* sim.workload_count */
     double pue, psu_efficiency;

@@ -43,7 +43,8 @@ struct batching_config {
     enum batching_policy policy;
     int64_t max_num_seqs;
     int64_t max_num_batched_tokens;
-    int64_t chunk; /* most prompt tokens of one sequence in a step (continuous); prefill-first: > 0 allows cutting a prompt; 0: none */
+    int64_t
+        chunk; /* most prompt tokens of one sequence in a step (continuous); prefill-first: > 0 allows cutting a prompt; 0: none */
     enum kv_admission kv_admission;
     int64_t watermark_blocks; /* kept free at admission */
     enum on_preempt on_preempt;

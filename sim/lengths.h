@@ -25,7 +25,8 @@ struct length_spec {
     double min, max;  /* uniform */
     double mu, sigma; /* lognormal */
     double mean;      /* geometric */
-    const double *quantile_p; /* quantiles: `count` probabilities rising from 0 to 1, and values that do not fall; borrowed */
+    const double
+        *quantile_p; /* quantiles: `count` probabilities rising from 0 to 1, and values that do not fall; borrowed */
     const double *quantile_value;
     size_t count;
 };

@@ -23,10 +23,8 @@ const char *engine_kind_name(enum engine_kind engine) {
 
 const char *routing_policy_name(enum routing_policy policy) {
     static const char *const names[ROUTING_POLICY_COUNT] = {
-        [ROUTING_ROUND_ROBIN] = "round-robin",
-        [ROUTING_RANDOM] = "random",
-        [ROUTING_POWER_OF_TWO] = "power-of-two",
-        [ROUTING_LEAST_OUTSTANDING] = "least-outstanding",
+        [ROUTING_ROUND_ROBIN] = "round-robin",     [ROUTING_RANDOM] = "random",
+        [ROUTING_POWER_OF_TWO] = "power-of-two",   [ROUTING_LEAST_OUTSTANDING] = "least-outstanding",
         [ROUTING_CENTRAL_QUEUE] = "central-queue",
     };
     CHECK(policy < ROUTING_POLICY_COUNT);
@@ -54,11 +52,9 @@ const char *reject_reason_name(enum reject_reason reason) {
 
 const char *drop_reason_name(enum drop_reason reason) {
     static const char *const names[DROP_REASON_COUNT] = {
-        [DROP_BAD_TIME] = "bad_time",       [DROP_BAD_TOKENS] = "bad_tokens",
-        [DROP_ZERO_INPUT] = "zero_input",   [DROP_ZERO_OUTPUT] = "zero_output",
-        [DROP_STATUS] = "status",           [DROP_OUT_OF_ORDER] = "out_of_order",
-        [DROP_FILTERED] = "filtered",       [DROP_COLUMNS] = "columns",
-        [DROP_AFTER_END] = "after_end",
+        [DROP_BAD_TIME] = "bad_time",       [DROP_BAD_TOKENS] = "bad_tokens", [DROP_ZERO_INPUT] = "zero_input",
+        [DROP_ZERO_OUTPUT] = "zero_output", [DROP_STATUS] = "status",         [DROP_OUT_OF_ORDER] = "out_of_order",
+        [DROP_FILTERED] = "filtered",       [DROP_COLUMNS] = "columns",       [DROP_AFTER_END] = "after_end",
     };
     CHECK(reason < DROP_REASON_COUNT);
     return names[reason];

@@ -10,8 +10,8 @@
 enum request_status { REQUEST_COMPLETED, REQUEST_UNFINISHED, REQUEST_REJECTED };
 
 enum reject_reason {
-    REJECT_TOO_LARGE, /* its KV would not fit in an empty replica */
-    REJECT_TOO_LONG,  /* input >= max_model_len, or a prompt that may not be cut is above the token budget */
+    REJECT_TOO_LARGE,      /* its KV would not fit in an empty replica */
+    REJECT_TOO_LONG,       /* input >= max_model_len, or a prompt that may not be cut is above the token budget */
     REJECT_NEVER_ADMITTED, /* alone on the replica, and still not admissible (watermark, reservation) */
     REJECT_REASON_COUNT
 };

@@ -46,23 +46,23 @@ struct workload_outcome {
     int64_t completed_in_window;    /* whenever they arrived */
     int64_t stopped_clients;
     struct latency_stat latency[LATENCY_METRIC_COUNT]; /* of those that arrive in the window */
-    struct slo_count slo[SLO_THRESHOLD_MAX];           /* by threshold of the workload; among those that arrive in the window */
-    int64_t good;                                      /* completed and met every threshold */
-    int64_t undecided_good;                            /* unfinished, has violated nothing: left out of goodput */
-    i128 good_output_tokens;                           /* output tokens of the good ones */
-    struct token_counts *tokens;                       /* by pool, in the window; owned */
+    struct slo_count slo[SLO_THRESHOLD_MAX]; /* by threshold of the workload; among those that arrive in the window */
+    int64_t good;                            /* completed and met every threshold */
+    int64_t undecided_good;                  /* unfinished, has violated nothing: left out of goodput */
+    i128 good_output_tokens;                 /* output tokens of the good ones */
+    struct token_counts *tokens;             /* by pool, in the window; owned */
 };
 
 /* Sums over the replicas of a pool, in the window. Times in units. */
 struct pool_outcome {
-    int64_t steps;       /* that ended in the window */
-    i128 busy;           /* replica-time inside a step */
-    i128 busy_prefill;   /* of which prefill, */
-    i128 busy_decode;    /* and decode: the two sum to busy */
-    i128 waiting;        /* integral of requests waiting (count x time) */
-    i128 running;        /* integral of requests in a batch */
-    i128 kv_tokens;      /* integral of tokens whose KV is held */
-    i128 batch;          /* sum over busy time of sequences in the step (count x time) */
+    int64_t steps;     /* that ended in the window */
+    i128 busy;         /* replica-time inside a step */
+    i128 busy_prefill; /* of which prefill, */
+    i128 busy_decode;  /* and decode: the two sum to busy */
+    i128 waiting;      /* integral of requests waiting (count x time) */
+    i128 running;      /* integral of requests in a batch */
+    i128 kv_tokens;    /* integral of tokens whose KV is held */
+    i128 batch;        /* sum over busy time of sequences in the step (count x time) */
     i128 flop, byte;
     i128 energy;         /* of GPU boards above idle-with-context, ENERGY_PER_J */
     i128 *energy_minute; /* the same by aligned minutes of the run, index 0 = [0, 60 s); owned */

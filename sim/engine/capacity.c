@@ -5,8 +5,8 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "sim/clock.h"
-#include "sim/simulate.h"
 #include "sim/engine/cluster.h"
+#include "sim/simulate.h"
 
 enum { CAPACITY_REQUESTS_MIN = 4096, CAPACITY_REQUESTS_PER_SLOT = 16 };
 
@@ -32,8 +32,8 @@ static bool open_trace(struct supply *supply, struct diags *diags) {
     return supply->trace != NULL;
 }
 
-static bool supply_init(struct supply *supply, const struct sim_config *config,
-                        const struct workload_config *workload, struct diags *diags) {
+static bool supply_init(struct supply *supply, const struct sim_config *config, const struct workload_config *workload,
+                        struct diags *diags) {
     *supply = (struct supply){
         .config = config,
         .workload = workload,
@@ -176,8 +176,7 @@ struct mix_handle {
     struct mix *mix;
 };
 
-static struct arrival_source *mix_open(const void *context, uint64_t seed, uint32_t replication,
-                                       struct diags *diags) {
+static struct arrival_source *mix_open(const void *context, uint64_t seed, uint32_t replication, struct diags *diags) {
     static const struct arrival_source_type type = {.name = "capacity", .next = mix_next, .free = mix_free};
     (void)seed;
     (void)replication;

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 struct queue {
-    uint32_t *ring; /* owned */
+    uint32_t *ring;  /* owned */
     size_t capacity; /* a power of two, or 0 */
     size_t head;
     size_t count;
