@@ -9,7 +9,7 @@ double fm_exp(double x);   /* overflow: inf, underflow: 0 */
 double fm_log(double x);   /* x > 0; 0: -inf; negative: NaN */
 double fm_log1p(double x); /* x > -1 */
 double fm_expm1(double x);
-double fm_pow(double x, double y); /* x > 0; within 2 ulp for results in 1e-300..1e300 */
+double fm_pow(double x, double y); /* x > 0; within 1 ulp, subnormal results too */
 
 /* The x with P(Z <= x) = p for a standard normal Z, 0 < p < 1. Relative error under 1e-14.
  * Source: M. Wichura, "Algorithm AS 241", Applied Statistics 37 (1988). */
