@@ -17,6 +17,7 @@ struct tmill_scenario *tmill_scenario_read(const char *path, const struct tmill_
             .seed = options->seed,
             .catalog_dir = options->catalog_dir,
             .engine = options->stepwise ? ENGINE_STEPWISE : ENGINE_LEAP,
+            .skip_sweep = options->skip_sweep,
         };
     }
     struct diags *diags = diags_new();
@@ -43,6 +44,10 @@ const char *tmill_scenario_name(const struct tmill_scenario *scenario) {
 
 uint64_t tmill_scenario_seed(const struct tmill_scenario *scenario) {
     return scenario_seed(scenario->scenario);
+}
+
+size_t tmill_scenario_skipped_count(const struct tmill_scenario *scenario) {
+    return scenario_skipped_count(scenario->scenario);
 }
 
 size_t tmill_scenario_axis_count(const struct tmill_scenario *scenario) {

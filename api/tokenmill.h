@@ -80,6 +80,7 @@ struct tmill_scenario_options {
     uint64_t seed;           /* instead of the file's */
     const char *catalog_dir; /* a folder of catalogues; NULL: the compiled-in ones */
     bool stepwise;           /* the plain engine instead of the leap: the same results, slowly */
+    bool skip_sweep;         /* check the `sweep` block, then read the file as if it had none */
 };
 
 /* Reads and checks a scenario file and every point of its sweep; finds all mistakes at once. `options` may be NULL. NULL if
@@ -93,6 +94,9 @@ TMILL_API uint64_t tmill_scenario_seed(const struct tmill_scenario *scenario);
 
 /* Dimensions of the sweep: 0 without a `sweep` block. */
 TMILL_API size_t tmill_scenario_axis_count(const struct tmill_scenario *scenario);
+
+/* Points of the sweep that `skip_sweep` left out; 0 otherwise. */
+TMILL_API size_t tmill_scenario_skipped_count(const struct tmill_scenario *scenario);
 
 /* What the dimension is called in the results ("rate_per_s"), and how many values it has. axis < axis count. */
 TMILL_API const char *tmill_scenario_axis_name(const struct tmill_scenario *scenario, size_t axis);

@@ -9,11 +9,13 @@ static int run(const struct options *options) {
         return code;
     }
     size_t points = tmill_scenario_point_count(scenario);
-    if (tmill_scenario_axis_count(scenario) > 0 && !options->has_point) {
-        usage_error("'%s' sweeps over %zu points: use 'tokenmill sweep', or --point N (0..%zu) for one of them",
-                    options->operands[0], points, points - 1);
-        code = TMILL_USAGE;
-    } else if (options->has_point && options->point >= points) {
+    size_t skipped = tmill_scenario_skipped_count(scenario);
+    if (skipped > 0) {
+        note(options->quiet,
+             "'%s' as it is without its sweep; 'tokenmill sweep' runs its %zu points, --point N (0..%zu) one of them",
+             options->operands[0], skipped, skipped - 1);
+    }
+    if (options->has_point && options->point >= points) {
         usage_error("--point %llu does not exist: '%s' has %zu, numbered from 0", (unsigned long long)options->point,
                     options->operands[0], points);
         code = TMILL_USAGE;
@@ -32,6 +34,6 @@ const struct command command_run = {
     .operands_max = 1,
     .summary = "simulate one scenario and print what it does and costs",
     .description = "Simulates the scenario FILE (YAML) and prints a table on stdout.\n"
-                   "A scenario with a `sweep` block needs `tokenmill sweep`, or --point.\n",
+                   "Of one with a `sweep` block it runs what stands outside it; with --point, that point.\n",
     .run = run,
 };

@@ -13,6 +13,7 @@ struct tmill_scenario *read_scenario(const struct options *options, int *code) {
         .seed = options->seed,
         .catalog_dir = options->catalog_dir,
         .stepwise = options->stepwise,
+        .skip_sweep = options->command->bit == COMMAND_RUN && !options->has_point,
     };
     struct tmill_messages *messages = tmill_messages_new();
     struct tmill_scenario *scenario = tmill_scenario_read(options->operands[0], &inner, messages);

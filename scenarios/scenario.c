@@ -17,6 +17,7 @@ struct scenario {
     const struct diag_source *source;
     const struct node *root; /* merged, canonical, without the sweep */
     struct sweep sweep;
+    size_t skipped_count;    /* points of a sweep that was left out */
     struct catalog *catalog; // owned
     struct presets *presets; // owned
     struct trace_cache traces;
@@ -237,6 +238,13 @@ static bool read_all(struct scenario *scenario, const struct scenario_options *o
     if (!check_points(scenario, diags) || diags_error_count(diags) > errors_before) {
         return false;
     }
+    if (options->skip_sweep && sweep != NULL) {
+        scenario->skipped_count = scenario->sweep.point_count;
+        scenario->sweep = (struct sweep){.point_count = 1};
+        if (!check_points(scenario, diags)) {
+            return false; /* what the sweep gives is missing without it */
+        }
+    }
     scenario->resolved_text = node_to_yaml(schema_with_defaults(scenario->arena, whole));
     return true;
 }
@@ -255,6 +263,10 @@ struct scenario *scenario_read(const char *path, const struct scenario_options *
 }
 
 /* --- what others ask --- */
+
+size_t scenario_skipped_count(const struct scenario *scenario) {
+    return scenario->skipped_count;
+}
 
 const char *scenario_name(const struct scenario *scenario) {
     const struct view root = view_root(scenario->root);

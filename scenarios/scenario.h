@@ -40,6 +40,7 @@ struct scenario_options {
     uint64_t seed;           /* overrides the file's */
     const char *catalog_dir; /* NULL: the compiled-in catalogues */
     enum engine_kind engine; /* that its points run on */
+    bool skip_sweep;         /* check the sweep, then read the file as if it had none */
 };
 
 /* NULL with diagnostics if anything is wrong. Warnings point into texts that the scenario owns: render them before it is
@@ -65,6 +66,9 @@ const struct sweep_axis *scenario_axis(const struct scenario *scenario, size_t a
 
 /* Product of the axes' counts; 1 without a sweep. Points are numbered row by row, the last axis fastest. */
 size_t scenario_point_count(const struct scenario *scenario);
+
+/* Points of the sweep that `skip_sweep` left out; 0 otherwise. */
+size_t scenario_skipped_count(const struct scenario *scenario);
 
 /* A point, ready to run; never fails for a scenario that was read. It borrows from the scenario, which must outlive it. Free with
  * resolved_point_free. */

@@ -76,9 +76,16 @@ class Usage(Case):
         self.scenario()
         self.assertIn("use 'tokenmill run tiny.yaml'", self.says("sweep", "tiny.yaml"))
 
-    def test_run_with_a_sweep_suggests_sweep_or_point(self):
+    def test_run_leaves_a_sweep_alone_and_says_so(self):
         self.scenario(TINY + SWEEP)
-        self.assertIn("sweeps over 8 points: use 'tokenmill sweep', or --point N (0..7)", self.says("run", "tiny.yaml"))
+        self.assertIn("'tokenmill sweep' runs its 8 points, --point N (0..7) one of them", self.run_program("run", "tiny.yaml").stderr)
+        whole = self.json_of("run", "tiny.yaml")
+        self.scenario(TINY)
+        alone = self.json_of("run", "tiny.yaml")
+        self.assertEqual(whole["cost"], alone["cost"])
+
+    def test_run_of_a_point_that_is_not_there(self):
+        self.scenario(TINY + SWEEP)
         self.assertIn("--point 8 does not exist", self.says("run", "--point", "8", "tiny.yaml"))
 
 
