@@ -97,6 +97,7 @@ static const struct unit_name unit_names[] = {
     TIME("sec", 1, 1),
     TIME("second", 1, 1),
     TIME("seconds", 1, 1),
+    TIME("m", 60, 1),
     TIME("min", 60, 1),
     TIME("minute", 60, 1),
     TIME("minutes", 60, 1),

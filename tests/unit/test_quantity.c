@@ -47,6 +47,7 @@ static void rates_and_prices_have_what_stands_below_the_slash(void **state) {
     (void)state;
     assert_quantity("0.25/s", "1/s", 0.25);
     assert_quantity("240/min", "1/s", 4);
+    assert_quantity("10m", "s", 600);
     assert_quantity("12 requests/s", "1/s", 12);
     assert_quantity("0.08 USD/kWh", "USD/kWh", 0.08);
     assert_quantity("80 USD/MWh", "USD/kWh", 0.08);
