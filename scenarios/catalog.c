@@ -349,7 +349,7 @@ static bool table_read(struct catalog *catalog, enum catalog_table id, const cha
     struct table *table = &catalog->tables[id];
     struct header header = {0};
     return source_open(&table->source, dir, types[id].file, catalog->arena, diags) &&
-           csv_table_read(&table->csv, &table->source, catalog->arena, diags) &&
+           csv_table_read(&table->csv, &table->source, "catalogue-csv", catalog->arena, diags) &&
            header_read(&header, catalog, id, diags) && rows_read(catalog, id, &header, diags) &&
            names_are_new(catalog, id, diags);
 }

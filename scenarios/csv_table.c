@@ -7,6 +7,7 @@
 /* What grows while the parser runs; copied into the arena row by row. */
 struct builder {
     struct arena *arena;    // borrowed
+    const char *rule;       // borrowed
     struct csv_cell *cells; // owned
     size_t cell_count, cell_capacity;
     struct csv_row *rows; // owned
@@ -65,24 +66,24 @@ static bool parse(struct csv_parser *parser, struct builder *builder, const stru
     for (size_t i = 0; i < source->size; i++) {
         if (csv_parse(parser, &source->text[i], 1, field_ended, row_ended, builder) != 1) {
             struct position at = {.source = source, .line = builder->line, .column = builder->column};
-            return diag_error(diags, at, "catalogue-csv", "%s; quote the whole field and double quotes inside it",
+            return diag_error(diags, at, builder->rule, "%s; quote the whole field and double quotes inside it",
                               csv_strerror(csv_error(parser)));
         }
         advance(builder, source->text[i]);
     }
     if (csv_fini(parser, field_ended, row_ended, builder) != 0) {
         struct position at = {.source = source, .line = builder->start_line, .column = builder->start_column};
-        return diag_error(diags, at, "catalogue-csv", "the quote that opens here is never closed");
+        return diag_error(diags, at, builder->rule, "the quote that opens here is never closed");
     }
     return true;
 }
 
-static bool rows_are_even(const struct csv_table *table, struct diags *diags) {
+static bool rows_are_even(const struct csv_table *table, const struct builder *builder, struct diags *diags) {
     bool ok = true;
     for (size_t i = 1; i < table->row_count; i++) {
         const struct csv_row *row = &table->rows[i];
         if (row->count != table->rows[0].count) {
-            ok = diag_error(diags, csv_cell_position(table, &row->cells[0]), "catalogue-csv",
+            ok = diag_error(diags, csv_cell_position(table, &row->cells[0]), builder->rule,
                             "%zu fields; the header has %zu", row->count, table->rows[0].count);
         }
     }
@@ -97,22 +98,22 @@ static bool table_finish(struct csv_table *table, const struct diag_source *sour
     }
     struct csv_table made = {.source = source, .rows = rows, .row_count = builder->row_count};
     if (made.row_count == 0) {
-        return diag_error(diags, (struct position){.source = source}, "catalogue-csv",
+        return diag_error(diags, (struct position){.source = source}, builder->rule,
                           "the file is empty; its first row must name the columns");
     }
-    if (!rows_are_even(&made, diags)) {
+    if (!rows_are_even(&made, builder, diags)) {
         return false;
     }
     *table = made;
     return true;
 }
 
-bool csv_table_read(struct csv_table *table, const struct diag_source *source, struct arena *arena,
+bool csv_table_read(struct csv_table *table, const struct diag_source *source, const char *rule, struct arena *arena,
                     struct diags *diags) {
-    struct builder builder = {.arena = arena, .line = 1, .column = 1, .start_line = 1, .start_column = 1};
+    struct builder builder = {.arena = arena, .rule = rule, .line = 1, .column = 1, .start_line = 1, .start_column = 1};
     struct csv_parser parser;
     if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI) != 0) {
-        return diag_world(diags, (struct position){.source = source}, "catalogue-csv", "the CSV parser did not start");
+        return diag_world(diags, (struct position){.source = source}, rule, "the CSV parser did not start");
     }
     bool ok = parse(&parser, &builder, source, diags) && table_finish(table, source, &builder, diags);
     csv_free(&parser);

@@ -1,5 +1,5 @@
-/* csv_table.h - a small CSV file as a table of texts, each with its position. For catalogues; traces are streamed
- * elsewhere.
+/* csv_table.h - a small CSV file as a table of texts, each with its position. For catalogues and measured runs; traces
+ * are streamed elsewhere.
  *
  * RFC 4180 by libcsv: comma, double quotes, blanks around a field dropped, empty lines skipped. The first row names
  * the columns. */
@@ -29,9 +29,9 @@ struct csv_table {
     size_t row_count;
 };
 
-/* Reads `source->text` whole. Texts are copied into the arena. Rule "catalogue-csv" if a quote is misplaced or a row
+/* Reads `source->text` whole. Texts are copied into the arena. Rule `rule` if a quote is misplaced or a row
  * has not as many fields as the header. */
-bool csv_table_read(struct csv_table *table, const struct diag_source *source, struct arena *arena,
+bool csv_table_read(struct csv_table *table, const struct diag_source *source, const char *rule, struct arena *arena,
                     struct diags *diags);
 
 struct position csv_cell_position(const struct csv_table *table, const struct csv_cell *cell);

@@ -59,16 +59,21 @@ static const struct node *with_base(struct arena *arena, const struct node *tree
     return base == NULL ? NULL : schema_merge(arena, base, node_without(arena, tree, "extends"));
 }
 
+static const struct node *map_parse(struct arena *arena, const struct diag_source *source, struct diags *diags) {
+    const struct node *tree = yaml_parse(arena, source, diags);
+    if (tree != NULL && tree->kind != NODE_MAP) {
+        diag_error(diags, tree->at, "wrong-type", "a scenario is a map of keys (name, workload, fleet, ...), not %s",
+                   node_kind_name(tree));
+        return NULL;
+    }
+    return tree;
+}
+
 static const struct node *file_read(struct arena *arena, const char *path, struct position at, struct chain *chain,
                                     const struct diag_source **source, struct diags *diags) {
     *source = yaml_source_read(arena, path, path, at, diags);
-    const struct node *tree = *source == NULL ? NULL : yaml_parse(arena, *source, diags);
+    const struct node *tree = *source == NULL ? NULL : map_parse(arena, *source, diags);
     if (tree == NULL) {
-        return NULL;
-    }
-    if (tree->kind != NODE_MAP) {
-        diag_error(diags, tree->at, "wrong-type", "a scenario is a map of keys (name, workload, fleet, ...), not %s",
-                   node_kind_name(tree));
         return NULL;
     }
     chain->paths[chain->count++] = realpath(path, NULL);
@@ -109,4 +114,14 @@ const struct node *layers_read(struct arena *arena, const char *path, const char
         tree = layers_set(arena, tree, arena_text(arena, sets[i], strlen(sets[i])), i + 1, diags);
     }
     return tree;
+}
+
+const struct node *layers_read_text(struct arena *arena, const char *name, const char *text,
+                                    const struct diag_source **source, struct diags *diags) {
+    struct chain chain = {.count = 0};
+    struct diag_source *made = arena_alloc(arena, 1, sizeof *made);
+    *made = (struct diag_source){.name = name, .text = text, .size = strlen(text)};
+    *source = made;
+    const struct node *tree = map_parse(arena, made, diags);
+    return tree == NULL ? NULL : with_base(arena, schema_canonical(arena, tree, diags), &chain, diags);
 }

@@ -16,6 +16,10 @@ enum { EXTENDS_DEPTH_MAX = 8 };
 const struct node *layers_read(struct arena *arena, const char *path, const char *const *sets, size_t set_count,
                                const struct diag_source **source, struct diags *diags);
 
+/* The same of a text in memory, which must outlive it; `name` stands in messages. It extends files of the working directory. */
+const struct node *layers_read_text(struct arena *arena, const char *name, const char *text,
+                                    const struct diag_source **source, struct diags *diags);
+
 /* `tree` with one --set, "a.b=value", applied; `number` names it in messages. Where that cannot be: the tree itself, and a
  * diagnostic. */
 const struct node *layers_set(struct arena *arena, const struct node *tree, const char *set, size_t number,

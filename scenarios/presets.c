@@ -210,7 +210,7 @@ static bool header_check(const struct csv_table *csv, struct diags *diags) {
 static bool list_read(struct preset_list *list, enum preset_table table, struct arena *arena,
                       const struct diag_source *source, struct diags *diags) {
     struct csv_table csv;
-    if (!csv_table_read(&csv, source, arena, diags) || !header_check(&csv, diags)) {
+    if (!csv_table_read(&csv, source, "catalogue-csv", arena, diags) || !header_check(&csv, diags)) {
         return false;
     }
     list->count = csv.row_count - 1;

@@ -210,10 +210,14 @@ static bool read_catalogues(struct scenario *scenario, const char *dir, struct d
     return scenario->presets != NULL;
 }
 
-static bool read_all(struct scenario *scenario, const struct scenario_options *options, struct diags *diags) {
+/* `text` NULL: the file at scenario->path. */
+static bool read_all(struct scenario *scenario, const char *text, const struct scenario_options *options,
+                     struct diags *diags) {
     size_t errors_before = diags_error_count(diags);
     const struct node *whole =
-        layers_read(scenario->arena, scenario->path, options->sets, options->set_count, &scenario->source, diags);
+        text == NULL
+            ? layers_read(scenario->arena, scenario->path, options->sets, options->set_count, &scenario->source, diags)
+            : layers_read_text(scenario->arena, scenario->path, text, &scenario->source, diags);
     if (whole == NULL || !read_catalogues(scenario, options->catalog_dir, diags)) {
         return false;
     }
@@ -249,17 +253,28 @@ static bool read_all(struct scenario *scenario, const struct scenario_options *o
     return true;
 }
 
-struct scenario *scenario_read(const char *path, const struct scenario_options *options, struct diags *diags) {
+static struct scenario *scenario_make(const char *path, const char *text, const struct scenario_options *options,
+                                      struct diags *diags) {
     static const struct scenario_options none = {.sets = NULL};
     struct scenario *scenario = xcalloc(1, sizeof(struct scenario));
     scenario->arena = arena_new();
     scenario->path = arena_text(scenario->arena, path, strlen(path));
     scenario->traces.arena = scenario->arena;
-    if (!read_all(scenario, options == NULL ? &none : options, diags)) {
+    const char *own_text = text == NULL ? NULL : arena_text(scenario->arena, text, strlen(text));
+    if (!read_all(scenario, own_text, options == NULL ? &none : options, diags)) {
         diags_keep(diags, scenario, release_scenario);
         return NULL;
     }
     return scenario;
+}
+
+struct scenario *scenario_read(const char *path, const struct scenario_options *options, struct diags *diags) {
+    return scenario_make(path, NULL, options, diags);
+}
+
+struct scenario *scenario_read_text(const char *name, const char *text, const struct scenario_options *options,
+                                    struct diags *diags) {
+    return scenario_make(name, text, options, diags);
 }
 
 /* --- what others ask --- */

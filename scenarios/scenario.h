@@ -48,6 +48,11 @@ struct scenario_options {
 struct scenario *scenario_read(const char *path, const struct scenario_options *options, struct diags *diags);
 void scenario_free(struct scenario *scenario); /* accepts NULL */
 
+/* The same of a text in memory; `name` stands in messages. For studies that write scenarios themselves and vary them. `options->sets`
+ * is not looked at. */
+struct scenario *scenario_read_text(const char *name, const char *text, const struct scenario_options *options,
+                                    struct diags *diags);
+
 const char *scenario_name(const struct scenario *scenario);
 const char *scenario_path(const struct scenario *scenario);
 uint64_t scenario_seed(const struct scenario *scenario);
@@ -76,7 +81,7 @@ struct resolved_point *scenario_resolve(const struct scenario *scenario, size_t 
 void resolved_point_free(struct resolved_point *point); /* accepts NULL */
 
 /* The same with further "a.b=value" applied: what the file with these --set would be, without reading it again. For what a study
- * varies by itself. They may not touch the workloads. NULL with diagnostics if that is no valid point. */
+ * varies by itself. They may not name a trace. Any number of threads at once. NULL with diagnostics if that is no valid point. */
 struct resolved_point *scenario_vary(const struct scenario *scenario, size_t point, const char *const *sets,
                                      size_t set_count, struct diags *diags);
 
