@@ -1,0 +1,173 @@
+#include "study/client.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "study/formula.h"
+
+/* Assumptions, where neither row nor recipe says it. */
+enum {
+    REQUESTS_PER_CLIENT = 10,
+    OPEN_LOOP_S = 600,
+    STEADY_REQUESTS_MIN = 1024,
+    STEADY_WAVES = 3,
+    QUEUED_REQUESTS = 3000, /* a replica's; TensorRT-LLM's documentation has 1,000 to 30,000 */
+    QUEUED_REQUESTS_MAX = 24000,
+    REMARK_SIZE = 128,
+    PROMPT_OTHER_TOK = 512,
+    ANSWER_OTHER_TOK = 256,
+};
+
+/* Mean tokens of data sets whose lengths rows do not state: estimates from the data sets' public descriptions. */
+struct data_set {
+    const char *mark; /* in the notes */
+    const char *model;
+    double input_tok, output_tok;
+    bool is_settled; /* what the row measures hardly depends on it: prompts of chats beside answers that are stated */
+};
+static const struct data_set data_sets[] = {
+    {"task=lm-arena-chat", "", 256, 512, true},
+    {"task=gpqa", "", 256, 4096, true},
+    {"task=sourcegraph-fim", "", 1024, 256, false},
+    {"", "GPT-J-6B", 900, 69, false},         /* CNN/DailyMail */
+    {"", "Llama-3.1-8B", 780, 73, false},     /* likewise */
+    {"", "Llama-2-70B", 294, 294, false},     /* OpenOrca */
+    {"", "Mixtral-8x7B", 380, 146, false},    /* OpenOrca, GSM8K, MBXP */
+    {"", "Llama-3.1-405B", 9400, 680, false}, /* LongBench, LongDataCollections, ... */
+    {"", "DeepSeek-R1", 800, 3900, false},    /* AIME, MATH, GPQA, MMLU-Pro, LiveCodeBench */
+    {"", "", PROMPT_OTHER_TOK, ANSWER_OTHER_TOK, false},
+};
+
+bool recipe_number(const char *text, const struct measured_row *row, double *value) {
+    const struct formula_names names = {row->load, row->isl, row->osl, (double)row->tp};
+    const char *remark = strstr(text, " (");
+    char plain[REMARK_SIZE];
+    snprintf(plain, sizeof plain, "%.*s", (int)(remark != NULL ? (size_t)(remark - text) : strlen(text)), text);
+    return formula_value(plain, &names, value);
+}
+
+static const struct data_set *data_set_of(const struct measured_row *row) {
+    size_t i = 0;
+    while (strstr(row->notes, data_sets[i].mark) == NULL ||
+           (data_sets[i].model[0] != '\0' && strcmp(row->model, data_sets[i].model) != 0)) {
+        i++;
+    }
+    return &data_sets[i];
+}
+
+static bool is_from(const struct measured_row *row, const char *source) {
+    return strncmp(row->source, source, strlen(source)) == 0;
+}
+
+/* The share of the nominal length that the shortest request has; NaN: lengths do not vary in a known way. */
+static double range_ratio(const struct measured_row *row, const struct recipe *recipe) {
+    double ratio;
+    if (!isnan(row->length_range_ratio)) {
+        return row->length_range_ratio;
+    }
+    if (recipe != NULL && recipe_number(recipe->length_range_ratio, row, &ratio) && ratio <= 1) {
+        return ratio;
+    }
+    return is_from(row, "inferencex_fixture") || is_from(row, "inferencex_via_aic") ? 0.8 : (double)NAN;
+}
+
+static int64_t whole_tok(double tokens) {
+    return tokens < 1 ? 1 : (int64_t)floor(tokens + 0.5);
+}
+
+static struct client_length constant(double tokens) {
+    return (struct client_length){.shape = SHAPE_UNIFORM_TOK, .min = whole_tok(tokens), .max = whole_tok(tokens)};
+}
+
+static struct client_length ranged(double nominal, double mean, double ratio) {
+    if (isnan(ratio) || isnan(nominal)) {
+        return constant(isnan(mean) ? nominal : mean);
+    }
+    struct client_length length = constant(nominal);
+    length.min = (int64_t)floor(ratio * (double)length.max);
+    length.min = length.min < 1 ? 1 : length.min;
+    return length;
+}
+
+static void fill_lengths(struct client *client, const struct measured_row *row, const struct recipe *recipe) {
+    const struct data_set *set = data_set_of(row);
+    double input = measured_input_tok(row), output = measured_output_tok(row);
+    double ratio = range_ratio(row, recipe);
+    client->lengths_assumed = (isnan(input) && !set->is_settled) || isnan(output);
+    if (isnan(input)) {
+        client->input = constant(set->input_tok);
+    } else {
+        client->input = ranged(row->isl, input, ratio);
+    }
+    if (isnan(row->osl) && (client->is_steady || isnan(output))) {
+        client->output =
+            (struct client_length){.shape = SHAPE_GEOMETRIC_TOK, .mean = isnan(output) ? set->output_tok : output};
+    } else {
+        client->output = ranged(row->osl, output, ratio);
+    }
+}
+
+static int64_t closed_requests(struct client *client, const struct measured_row *row, const struct recipe *recipe) {
+    double per_client;
+    if (!isnan(row->num_requests)) {
+        return (int64_t)row->num_requests;
+    }
+    if (recipe != NULL && recipe_number(recipe->client_requests_per_concurrency, row, &per_client) && per_client >= 1) {
+        return (int64_t)(per_client * row->load);
+    }
+    client->requests_assumed = !is_from(row, "inferencex");
+    return REQUESTS_PER_CLIENT * (int64_t)row->load;
+}
+
+static int64_t queued_requests(const struct measured_row *row) {
+    int64_t gpus_per_replica = (row->tp > 0 ? row->tp : 1) * (row->pp > 0 ? row->pp : 1);
+    int64_t replicas = row->num_gpus > gpus_per_replica ? row->num_gpus / gpus_per_replica : 1;
+    int64_t requests = isnan(row->num_requests) ? QUEUED_REQUESTS * replicas : (int64_t)row->num_requests;
+    return requests < QUEUED_REQUESTS_MAX ? requests : QUEUED_REQUESTS_MAX;
+}
+
+/* Prompts of these runs repeat a few texts whose cache the server keeps: all but the last, partial block is there. */
+static void cache_prompts(struct client *client, int64_t block_size) {
+    int64_t prompt = client->input.max;
+    int64_t computed = (prompt - 1) % block_size + 1;
+    client->cached_tok = prompt - computed;
+    client->input = constant((double)computed);
+}
+
+static void fill_sends(struct client *client, const struct measured_row *row, const struct recipe *recipe) {
+    int64_t load = isnan(row->load) ? 0 : (int64_t)row->load;
+    switch ((enum load_kind)row->load_kind) {
+    case LOAD_CONCURRENCY:
+        client->clients = load;
+        client->requests = closed_requests(client, row, recipe);
+        break;
+    case LOAD_QPS:
+        client->rate_per_s = row->load;
+        client->requests =
+            isnan(row->num_requests) ? (int64_t)ceil(row->load * OPEN_LOOP_S) : (int64_t)row->num_requests;
+        break;
+    case LOAD_MAX_NUM_SEQS:
+        client->is_steady = true;
+        client->requests = STEADY_WAVES * load > STEADY_REQUESTS_MIN ? STEADY_WAVES * load : STEADY_REQUESTS_MIN;
+        client->clients = client->requests;
+        break;
+    case LOAD_MAX_BATCH:
+    case LOAD_BATCH:
+        client->is_static = true;
+        client->requests = client->clients = load;
+        break;
+    case LOAD_MAX_LOAD:
+    case LOAD_MLPERF: client->requests = client->clients = queued_requests(row); break;
+    }
+}
+
+struct client client_of(const struct measured_row *row, const struct recipe *recipe, int64_t block_size) {
+    struct client client = {.clients = 0};
+    fill_sends(&client, row, recipe);
+    fill_lengths(&client, row, recipe);
+    if (is_from(row, "inference-sim")) {
+        cache_prompts(&client, block_size);
+    }
+    return client;
+}

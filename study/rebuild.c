@@ -1,0 +1,433 @@
+#include "study/rebuild.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "scenarios/catalog.h"
+
+enum { SET_COUNT_MAX = 24, KV_BLOCK_TOK = 16, TENSOR_PARALLEL_TRIED = 8 };
+
+/* What every row varies. */
+static const char base_text[] =
+    "name: measured\n"
+    "requests: 1\n"
+    "workload: [{name: client, arrivals: {process: closed-loop, clients: 1}, input_tokens: 1, output_tokens: 1}]\n"
+    "fleet: [{name: main, gpu: H100-SXM, model: Llama-3.1-8B, precision: bf16}]\n"
+    "cost: {gpu_usd_per_hour: 0}\n";
+
+struct rebuild_context {
+    struct scenario *base;          // owned
+    const struct recipe_book *book; // borrowed
+    const char *const *sets;        // borrowed
+    size_t set_count;
+    bool has_pipeline, has_expert_parallel, has_engine_policy; /* are they modelled? */
+};
+
+/* The keys of a row while they are gathered. */
+struct keys {
+    struct arena *arena;
+    const char *sets[SET_COUNT_MAX];
+    size_t count;
+};
+
+#define ADD(keys, ...) add(keys, arena_format((keys)->arena, __VA_ARGS__))
+
+static void add(struct keys *keys, const char *set) {
+    CHECK(keys->count < SET_COUNT_MAX);
+    keys->sets[keys->count++] = set;
+}
+
+/* --- the context --- */
+
+static bool is_modelled(const struct scenario *base, const char *set) {
+    struct diags *diags = diags_new();
+    struct resolved_point *point = scenario_vary(base, 0, &set, 1, diags);
+    bool is_ok = strcmp(diags_first_rule(diags), "not-modelled-yet") != 0;
+    resolved_point_free(point);
+    diags_free(diags);
+    return is_ok;
+}
+
+/* The caller's own keys, alone: a mistake in them is a mistake of every row. */
+static bool sets_check(const struct rebuild_context *context, struct diags *diags) {
+    struct resolved_point *point = scenario_vary(context->base, 0, context->sets, context->set_count, diags);
+    resolved_point_free(point);
+    return point != NULL;
+}
+
+struct rebuild_context *rebuild_context_new(const struct recipe_book *book, const struct rebuild_options *options,
+                                            struct diags *diags) {
+    const struct scenario_options inner = {.catalog_dir = options->catalog_dir,
+                                           .engine = options->engine,
+                                           .has_seed = options->has_seed,
+                                           .seed = options->seed};
+    struct scenario *base = scenario_read_text("measured run", base_text, &inner, diags);
+    if (base == NULL) {
+        return NULL;
+    }
+    struct rebuild_context *context = xcalloc(1, sizeof *context);
+    *context =
+        (struct rebuild_context){.base = base, .book = book, .sets = options->sets, .set_count = options->set_count};
+    if (!sets_check(context, diags)) {
+        rebuild_context_free(context);
+        return NULL;
+    }
+    context->has_pipeline = is_modelled(base, "fleet.main.pipeline_parallel=2");
+    context->has_expert_parallel = is_modelled(base, "fleet.main.expert_parallel=2");
+    context->has_engine_policy = is_modelled(base, "fleet.main.batching.policy=trtllm");
+    return context;
+}
+
+void rebuild_context_free(struct rebuild_context *context) {
+    if (context != NULL) {
+        scenario_free(context->base);
+        free(context);
+    }
+}
+
+const struct catalog *rebuild_catalog(const struct rebuild_context *context) {
+    return scenario_catalog(context->base);
+}
+
+const char *rebuild_skip_name(enum rebuild_skip skip) {
+    static const char *const names[SKIP_COUNT] = {"",
+                                                  "unknown-gpu",
+                                                  "unknown-model",
+                                                  "unknown-engine",
+                                                  "disaggregated",
+                                                  "does-not-fit-in-memory",
+                                                  "parallelism-unclear",
+                                                  "not-modelled"};
+    return names[skip];
+}
+
+/* --- the client's keys --- */
+
+static const char *length_text(struct arena *arena, const struct client_length *length) {
+    if (length->shape == SHAPE_GEOMETRIC_TOK) {
+        return arena_format(arena, "{distribution: geometric, mean: %.9g}", length->mean);
+    }
+    if (length->min == length->max) {
+        return arena_format(arena, "{distribution: constant, value: %" PRId64 "}", length->max);
+    }
+    return arena_format(arena, "{distribution: uniform, min: %" PRId64 ", max: %" PRId64 "}", length->min, length->max);
+}
+
+static void add_client(struct keys *keys, const struct client *client) {
+    ADD(keys, "requests=%" PRId64, client->requests);
+    if (client->clients > 0) {
+        ADD(keys, "workload.client.arrivals={process: closed-loop, clients: %" PRId64 "}", client->clients);
+    } else {
+        ADD(keys, "workload.client.arrivals={process: constant, rate: %.9g}", client->rate_per_s);
+    }
+    ADD(keys, "workload.client.input_tokens=%s", length_text(keys->arena, &client->input));
+    ADD(keys, "workload.client.output_tokens=%s", length_text(keys->arena, &client->output));
+}
+
+/* --- the server's keys --- */
+
+/* Rows whose recipe says one thing and whose measurements another. Llama-3.1-70B on two H100 at 8192/1024 tokens ran 29 of 64 requests
+ * at a time (Little's law): what a 16-bit cache holds, half of what an FP8 cache would. */
+struct kv_correction {
+    const char *source, *model, *gpu, *engine;
+    enum precision kv_precision;
+};
+static const struct kv_correction kv_corrections[] = {
+    {"inferencex_via_aic", "Llama-3.1-70B", "H100-SXM", "vllm", PRECISION_BF16},
+};
+
+static void override_kv(struct engine_flags *flags, const char *text) {
+    char word[8];
+    snprintf(word, sizeof word, "%.*s", (int)strcspn(text, "_ ;"), text);
+    enum precision precision;
+    if (precision_from_text(span_of(word), &precision) && precision_is_for_kv(precision)) {
+        flags->kv_precision = precision;
+    }
+}
+
+static void override_whole(int64_t *flag, const char *text, const struct measured_row *row) {
+    double value;
+    if (recipe_number(text, row, &value) && value >= 1 && value <= 1e8) {
+        *flag = (int64_t)value;
+    }
+}
+
+static void override_share(double *flag, const char *text, const struct measured_row *row) {
+    double value;
+    if (recipe_number(text, row, &value) && value > 0 && value <= 1) {
+        *flag = value;
+    }
+}
+
+static void correct_kv(struct engine_flags *flags, const struct measured_row *row) {
+    for (size_t i = 0; i < sizeof kv_corrections / sizeof kv_corrections[0]; i++) {
+        const struct kv_correction *known = &kv_corrections[i];
+        if (strcmp(row->source, known->source) == 0 && strcmp(row->model, known->model) == 0 &&
+            strcmp(row->gpu, known->gpu) == 0 && strcmp(row->engine, known->engine) == 0) {
+            flags->kv_precision = known->kv_precision;
+        }
+    }
+}
+
+/* Defaults, then the folder's own defaults, then the recipe, then the row. */
+static struct engine_flags flags_of(const struct rebuild_context *context, const struct measured_row *row,
+                                    const struct rebuilt *rebuilt, int64_t tensor_parallel) {
+    const struct engine *engine = rebuilt->engine;
+    const struct recipe *recipe = rebuilt->recipe;
+    struct engine_flags flags = engine_defaults(engine, rebuilt->gpu, rebuilt->precision, tensor_parallel);
+    override_whole(&flags.max_num_seqs, recipe_book_default(context->book, engine->name, "max_num_seqs"), row);
+    override_whole(&flags.max_num_batched_tokens,
+                   recipe_book_default(context->book, engine->name, "max_num_batched_tokens"), row);
+    override_share(&flags.memory_share, recipe_book_default(context->book, engine->name, "gpu_memory_fraction"), row);
+    if (recipe != NULL) {
+        override_whole(&flags.max_num_seqs, recipe->max_num_seqs, row);
+        override_whole(&flags.max_num_batched_tokens, recipe->max_num_batched_tokens, row);
+        override_whole(&flags.chunk, recipe->prefill_chunk_tokens, row);
+        override_share(&flags.memory_share, recipe->gpu_memory_fraction, row);
+        override_kv(&flags, recipe->kv_precision);
+    }
+    if (row->load_kind == LOAD_MAX_NUM_SEQS) {
+        flags.max_num_seqs = (int64_t)row->load;
+    }
+    correct_kv(&flags, row);
+    override_kv(&flags, row->kv_precision);
+    return flags;
+}
+
+static void add_batching(struct keys *keys, const struct rebuild_context *context, const struct rebuilt *rebuilt,
+                         const struct engine_flags *flags, const struct measured_row *row) {
+    const struct engine *engine = rebuilt->engine;
+    int64_t tokens = flags->max_num_batched_tokens;
+    int64_t seqs = flags->max_num_seqs;
+    if (rebuilt->client.is_static) {
+        seqs = rebuilt->client.requests;
+        ADD(keys,
+            "fleet.main.batching={policy: static, max_num_seqs: %" PRId64 ", max_num_batched_tokens: %" PRId64 "}",
+            seqs, seqs * rebuilt->client.input.max);
+        return;
+    }
+    if (engine->has_chunk) {
+        tokens = flags->chunk; /* a prefill step takes a chunk */
+    }
+    const char *extra = "";
+    double iters;
+    if (engine->has_chunk) {
+        extra = arena_format(keys->arena, ", chunk: %" PRId64, flags->chunk);
+    } else if (engine->has_wait_iters && context->has_engine_policy && rebuilt->recipe != NULL &&
+               recipe_number(rebuilt->recipe->batch_wait_timeout_iters, row, &iters)) {
+        extra = arena_format(keys->arena, ", batch_wait_timeout_iters: %.0f", iters);
+    }
+    ADD(keys, "fleet.main.batching={%s, max_num_seqs: %" PRId64 ", max_num_batched_tokens: %" PRId64 "%s}",
+        context->has_engine_policy ? engine->policy : engine->policy_until_then, seqs, tokens > seqs ? tokens : seqs,
+        extra);
+}
+
+/* GPUs that share each layer of one replica; 0: GPUs and degrees do not go together. */
+static int64_t tensor_parallel_of(const struct rebuild_context *context, const struct measured_row *row,
+                                  struct rebuilt *rebuilt) {
+    int64_t tp = row->tp > 0 ? row->tp : 1;
+    if (row->pp > 1 && !context->has_pipeline) {
+        tp *= row->pp;
+        rebuilt->parallelism_simplified = true;
+    }
+    if (row->attention_dp > 1) {
+        tp = tp > row->attention_dp ? tp : row->attention_dp;
+        rebuilt->parallelism_simplified = true;
+    }
+    int64_t gpus_per_replica = tp * (context->has_pipeline && row->pp > 1 ? row->pp : 1);
+    bool is_whole = row->num_gpus == 0 || row->num_gpus % gpus_per_replica == 0;
+    return is_whole ? tp : 0;
+}
+
+static void add_server(struct keys *keys, const struct rebuild_context *context, const struct measured_row *row,
+                       const struct rebuilt *rebuilt, int64_t tensor_parallel) {
+    const struct engine_flags flags = flags_of(context, row, rebuilt, tensor_parallel);
+    int64_t pipeline = context->has_pipeline && row->pp > 1 ? row->pp : 1;
+    int64_t replicas = row->num_gpus > 0 ? row->num_gpus / (tensor_parallel * pipeline) : 1;
+    ADD(keys, "fleet.main.gpu=%s", rebuilt->gpu->name);
+    ADD(keys, "fleet.main.model=%s", rebuilt->llm->name);
+    ADD(keys, "fleet.main.precision=%s", precision_name(rebuilt->precision));
+    ADD(keys, "fleet.main.kv_precision=%s", precision_name(flags.kv_precision));
+    ADD(keys, "fleet.main.tensor_parallel=%" PRId64, tensor_parallel);
+    ADD(keys, "fleet.main.replicas=%" PRId64, replicas);
+    ADD(keys, "fleet.main.block_size=%d", KV_BLOCK_TOK);
+    if (pipeline > 1) {
+        ADD(keys, "fleet.main.pipeline_parallel=%" PRId64, pipeline);
+    }
+    if (row->ep > 1 && context->has_expert_parallel) {
+        ADD(keys, "fleet.main.expert_parallel=%" PRId64, row->ep);
+    }
+    add_batching(keys, context, rebuilt, &flags, row);
+    double share = rebuilt->engine->memory_rule == MEMORY_WHOLE ? flags.memory_share : 1;
+    ADD(keys, "fleet.main.gpu_memory_utilization=%.6g", share);
+}
+
+/* --- what follows from a first resolution --- */
+
+/* SGLang and TensorRT-LLM share memory out by rules of their own. 0: as it is. */
+static int64_t kv_blocks(const struct rebuild_context *context, const struct measured_row *row,
+                         const struct rebuilt *rebuilt, const struct resolved_point *point) {
+    const struct pool_facts *facts = &point->pools[0];
+    const struct engine_flags flags = flags_of(context, row, rebuilt, facts->tensor_parallel);
+    int64_t all = point->sim.pools[0].num_gpu_blocks; /* with the whole GPU */
+    double block_byte =
+        KV_BLOCK_TOK * llm_kv_byte_per_tok_per_gpu(rebuilt->llm, flags.kv_precision, facts->tensor_parallel);
+    double weight_byte = facts->weight_byte / (double)facts->tensor_parallel;
+    double blocks = (double)all;
+    if (rebuilt->engine->memory_rule == MEMORY_FREE) {
+        blocks = flags.memory_share * (double)all;
+    } else if (rebuilt->engine->memory_rule == MEMORY_KV) {
+        double kv_byte = flags.memory_share * gpu_mem_byte(rebuilt->gpu) - weight_byte;
+        blocks = kv_byte < block_byte * (double)all ? kv_byte / block_byte : (double)all;
+    } else {
+        return 0;
+    }
+    return blocks < 1 ? 1 : (int64_t)blocks;
+}
+
+/* Decodes read the cached rest of their prompts too: that much more time for each sequence of a step. */
+static void add_cached_reads(struct keys *keys, const struct rebuilt *rebuilt, const struct resolved_point *point) {
+    const struct roofline_step *step = point->pools[0].roofline;
+    if (rebuilt->client.cached_tok == 0 || step == NULL) {
+        return;
+    }
+    double byte = (double)rebuilt->client.cached_tok *
+                  llm_kv_byte_per_tok_per_gpu(rebuilt->llm, step->kv_precision, step->tensor_parallel);
+    double read_s = byte / (gpu_peak_byte_per_s(rebuilt->gpu) * step->efficiency.kv_read_ratio);
+    ADD(keys, "fleet.main.step_time.overhead.per_seq=%.9g", step->overhead.per_seq_s + read_s);
+}
+
+/* --- resolving --- */
+
+static enum rebuild_skip skip_of(const char *rule) {
+    static const struct {
+        const char *rule;
+        enum rebuild_skip skip;
+    } rules[] = {{"model-fits", SKIP_DOES_NOT_FIT},
+                 {"tensor-parallel-shape", SKIP_PARALLELISM},
+                 {"unknown-gpu", SKIP_UNKNOWN_GPU},
+                 {"unknown-model", SKIP_UNKNOWN_MODEL}};
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        if (strcmp(rule, rules[i].rule) == 0) {
+            return rules[i].skip;
+        }
+    }
+    return SKIP_NOT_MODELLED;
+}
+
+/* The point of the row's keys and the caller's; NULL: `rebuilt` says why. */
+static struct resolved_point *resolve(const struct rebuild_context *context, struct keys *keys,
+                                      struct rebuilt *rebuilt) {
+    const char **sets = arena_alloc(keys->arena, keys->count + context->set_count + 1, sizeof *sets);
+    memcpy(sets, keys->sets, keys->count * sizeof *sets);
+    for (size_t i = 0; i < context->set_count; i++) {
+        sets[keys->count + i] = context->sets[i];
+    }
+    struct diags *diags = diags_new();
+    struct resolved_point *point = scenario_vary(context->base, 0, sets, keys->count + context->set_count, diags);
+    if (point == NULL) {
+        rebuilt->skip = skip_of(diags_first_rule(diags));
+        snprintf(rebuilt->why, sizeof rebuilt->why, "%s: %s", diags_first_rule(diags), diags_first_message(diags));
+    }
+    diags_free(diags);
+    return point;
+}
+
+/* Twice where the first resolution decides keys of the second. */
+static bool try_tensor_parallel(const struct rebuild_context *context, const struct measured_row *row,
+                                struct rebuilt *rebuilt, int64_t tensor_parallel) {
+    struct keys keys = {.arena = arena_new()};
+    rebuilt->skip = SKIP_NONE;
+    add_client(&keys, &rebuilt->client);
+    add_server(&keys, context, row, rebuilt, tensor_parallel);
+    struct resolved_point *point = resolve(context, &keys, rebuilt);
+    if (point != NULL) {
+        size_t first = keys.count;
+        int64_t blocks = kv_blocks(context, row, rebuilt, point);
+        if (blocks > 0) {
+            ADD(&keys, "fleet.main.num_gpu_blocks=%" PRId64, blocks);
+        }
+        add_cached_reads(&keys, rebuilt, point);
+        if (keys.count > first) {
+            resolved_point_free(point);
+            point = resolve(context, &keys, rebuilt);
+        }
+    }
+    rebuilt->point = point;
+    arena_free(keys.arena);
+    return point != NULL;
+}
+
+/* The smallest number of GPUs that the model fits on. */
+static void find_tensor_parallel(const struct rebuild_context *context, const struct measured_row *row,
+                                 struct rebuilt *rebuilt) {
+    rebuilt->parallelism_assumed = true;
+    int64_t gpus = row->num_gpus > 0 ? row->num_gpus : TENSOR_PARALLEL_TRIED;
+    rebuilt->skip = SKIP_DOES_NOT_FIT;
+    for (int64_t tp = 1; tp <= TENSOR_PARALLEL_TRIED && tp <= gpus; tp *= 2) {
+        if (gpus % tp == 0 && try_tensor_parallel(context, row, rebuilt, tp)) {
+            return;
+        }
+    }
+}
+
+/* Four-bit floating-point weights on a GPU that does not compute with them are multiplied in 16 bit, as int4 is. */
+static enum precision precision_of(const struct measured_row *row, const struct rebuilt *rebuilt) {
+    enum precision precision = rebuilt->llm->default_precision;
+    if (row->precision[0] == '\0' && row->load_kind == LOAD_MLPERF) {
+        precision = isnan(rebuilt->gpu->fp8_dense_tflops) ? PRECISION_BF16 : PRECISION_FP8;
+    }
+    (void)precision_from_text(span_of(row->precision), &precision);
+    bool is_weight_only = precision == PRECISION_FP4 && isnan(rebuilt->gpu->fp4_dense_tflops);
+    return is_weight_only ? PRECISION_INT4 : precision;
+}
+
+/* GPU, model, engine and mode by name. */
+static bool find_names(const struct rebuild_context *context, const struct measured_row *row, struct rebuilt *rebuilt) {
+    const struct catalog *catalog = scenario_catalog(context->base);
+    struct diags *diags = diags_new();
+    rebuilt->engine = engine_find(row->engine);
+    rebuilt->recipe = recipe_book_find(context->book, row->recipe_id);
+    rebuilt->gpu = catalog_gpu(catalog, span_of(row->gpu), diags, row->at);
+    rebuilt->llm = catalog_llm(catalog, span_of(row->model), diags, row->at);
+    diags_free(diags);
+    if (row->mode == SERVING_DISAGGREGATED) {
+        rebuilt->skip = SKIP_DISAGGREGATED;
+    } else if (rebuilt->gpu == NULL) {
+        rebuilt->skip = SKIP_UNKNOWN_GPU;
+    } else if (rebuilt->llm == NULL) {
+        rebuilt->skip = SKIP_UNKNOWN_MODEL;
+    } else if (rebuilt->engine == NULL) {
+        rebuilt->skip = SKIP_UNKNOWN_ENGINE;
+    }
+    return rebuilt->skip == SKIP_NONE;
+}
+
+void rebuild_row(const struct rebuild_context *context, const struct measured_row *row, struct rebuilt *rebuilt) {
+    *rebuilt = (struct rebuilt){.skip = SKIP_NONE};
+    if (!find_names(context, row, rebuilt)) {
+        return;
+    }
+    rebuilt->client = client_of(row, rebuilt->recipe, KV_BLOCK_TOK);
+    rebuilt->precision = precision_of(row, rebuilt);
+    if (row->tp == 0 && row->load_kind == LOAD_MLPERF) {
+        find_tensor_parallel(context, row, rebuilt);
+        return;
+    }
+    int64_t tensor_parallel = tensor_parallel_of(context, row, rebuilt);
+    if (tensor_parallel == 0) {
+        rebuilt->skip = SKIP_PARALLELISM;
+        return;
+    }
+    try_tensor_parallel(context, row, rebuilt, tensor_parallel);
+}
+
+void rebuilt_release(struct rebuilt *rebuilt) {
+    resolved_point_free(rebuilt->point);
+    rebuilt->point = NULL;
+}

@@ -1,0 +1,73 @@
+/* rebuild.h - a measured row's server and client as a point ready to run: the same path as a scenario's.
+ *
+ * The row becomes the keys of a scenario (`--set`), so that whatever the reader knows of memory, step times and schedulers holds here too.
+ * `sets` of the context come last and win: a calibration tries constants with them ("fleet.main.step_time.overhead.per_step=0.5ms").
+ * A context is immutable; any number of threads may rebuild rows at once. */
+#ifndef TOKENMILL_STUDY_REBUILD_H
+#define TOKENMILL_STUDY_REBUILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/diag.h"
+#include "models/gpu.h"
+#include "models/llm.h"
+#include "scenarios/scenario.h"
+#include "study/client.h"
+#include "study/engines.h"
+#include "study/measured.h"
+#include "study/recipes.h"
+
+struct rebuild_context;
+
+struct rebuild_options {
+    const char *catalog_dir; /* NULL: the compiled-in catalogues */
+    const char *const *sets; /* "fleet.main.x=value"; borrowed */
+    size_t set_count;
+    enum engine_kind engine;
+    bool has_seed;
+    uint64_t seed;
+};
+
+/* `book` is borrowed; empty: no recipes. NULL with diagnostics if `sets` are no keys of a scenario. */
+struct rebuild_context *rebuild_context_new(const struct recipe_book *book, const struct rebuild_options *options,
+                                            struct diags *diags);
+void rebuild_context_free(struct rebuild_context *context); /* accepts NULL */
+
+const struct catalog *rebuild_catalog(const struct rebuild_context *context);
+
+/* Why a row is not rebuilt. */
+enum rebuild_skip {
+    SKIP_NONE,
+    SKIP_UNKNOWN_GPU,
+    SKIP_UNKNOWN_MODEL,
+    SKIP_UNKNOWN_ENGINE,
+    SKIP_DISAGGREGATED,
+    SKIP_DOES_NOT_FIT, /* in memory */
+    SKIP_PARALLELISM,  /* GPUs, tp, pp and attention_dp do not go together */
+    SKIP_NOT_MODELLED, /* the model's shape, the GPU's peak at this precision, ...: `why` */
+    SKIP_COUNT
+};
+
+const char *rebuild_skip_name(enum rebuild_skip skip); /* "unknown-gpu", ... */
+
+struct rebuilt {
+    enum rebuild_skip skip;
+    char why[160];                /* of SKIP_NOT_MODELLED: the reader's rule and message */
+    struct resolved_point *point; // owned; NULL where skipped
+    struct client client;
+    const struct engine *engine; /* borrowed; NULL: unknown */
+    const struct recipe *recipe; /* borrowed; NULL: none */
+    const struct gpu *gpu;       /* borrowed from the context, likewise */
+    const struct llm *llm;
+    enum precision precision;
+    bool parallelism_assumed;    /* tp is not stated */
+    bool parallelism_simplified; /* attention data parallelism or a pipeline, taken as tensor parallelism */
+};
+
+/* Release with rebuilt_release, also where skipped. */
+void rebuild_row(const struct rebuild_context *context, const struct measured_row *row, struct rebuilt *rebuilt);
+void rebuilt_release(struct rebuilt *rebuilt);
+
+#endif

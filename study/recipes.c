@@ -1,0 +1,101 @@
+#include "study/recipes.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "study/columns.h"
+
+#define TEXT(field, needed)                                                                                            \
+    { .name = #field, .kind = COLUMN_TEXT, .need = needed, .offset = offsetof(struct recipe, field) }
+
+static const struct column recipe_columns[] = {
+    TEXT(recipe_id, COLUMN_FILLED),
+    TEXT(kv_precision, COLUMN_REQUIRED),
+    TEXT(max_num_seqs, COLUMN_REQUIRED),
+    TEXT(max_num_batched_tokens, COLUMN_REQUIRED),
+    TEXT(prefill_chunk_tokens, COLUMN_OPTIONAL),
+    TEXT(gpu_memory_fraction, COLUMN_OPTIONAL),
+    TEXT(length_range_ratio, COLUMN_OPTIONAL),
+    TEXT(client_requests_per_concurrency, COLUMN_OPTIONAL),
+    TEXT(chunked_prefill, COLUMN_OPTIONAL),
+    TEXT(batch_wait_timeout_iters, COLUMN_OPTIONAL),
+    TEXT(speculative, COLUMN_OPTIONAL),
+};
+
+static const struct column default_columns[] = {
+    {.name = "engine", .need = COLUMN_FILLED, .offset = offsetof(struct engine_default, engine)},
+    {.name = "flag", .need = COLUMN_FILLED, .offset = offsetof(struct engine_default, flag)},
+    {.name = "default", .need = COLUMN_REQUIRED, .offset = offsetof(struct engine_default, value)},
+    {.name = "condition", .need = COLUMN_REQUIRED, .offset = offsetof(struct engine_default, condition)},
+};
+
+#define COLUMNS_OF(table, row)                                                                                         \
+    (struct columns) {                                                                                                 \
+        table, sizeof table / sizeof table[0], sizeof(row)                                                             \
+    }
+
+static int by_id(const void *a, const void *b) {
+    return strcmp(((const struct recipe *)a)->recipe_id, ((const struct recipe *)b)->recipe_id);
+}
+
+static bool recipes_read(struct recipe_book *book, const char *dir, struct arena *arena, struct diags *diags) {
+    const struct columns columns = COLUMNS_OF(recipe_columns, struct recipe);
+    void *rows;
+    if (!columns_read(&columns, arena_format(arena, "%s/recipes.csv", dir), arena, &rows, &book->recipe_count, diags)) {
+        return false;
+    }
+    struct recipe *recipes = rows;
+    bool is_ok = true;
+    qsort(recipes, book->recipe_count, sizeof *recipes, by_id);
+    for (size_t i = 1; i < book->recipe_count; i++) {
+        if (by_id(&recipes[i - 1], &recipes[i]) == 0) {
+            is_ok = diag_error(diags, recipes[i].at, "measured-duplicate", "recipe_id '%s' stands twice (also line %u)",
+                               recipes[i].recipe_id, recipes[i - 1].at.line);
+        }
+    }
+    book->recipes = recipes;
+    return is_ok;
+}
+
+static bool defaults_read(struct recipe_book *book, const char *dir, struct arena *arena, struct diags *diags) {
+    const struct columns columns = COLUMNS_OF(default_columns, struct engine_default);
+    const char *path = arena_format(arena, "%s/engine_defaults.csv", dir);
+    void *rows;
+    if (access(path, F_OK) != 0) {
+        return true;
+    }
+    if (!columns_read(&columns, path, arena, &rows, &book->default_count, diags)) {
+        return false;
+    }
+    book->defaults = rows;
+    return true;
+}
+
+bool recipe_book_read(struct recipe_book *book, const char *dir, struct arena *arena, struct diags *diags) {
+    struct recipe_book made = {.recipe_count = 0};
+    bool is_ok = recipes_read(&made, dir, arena, diags);
+    is_ok = defaults_read(&made, dir, arena, diags) && is_ok;
+    if (is_ok) {
+        *book = made;
+    }
+    return is_ok;
+}
+
+const struct recipe *recipe_book_find(const struct recipe_book *book, const char *id) {
+    const struct recipe wanted = {.recipe_id = id};
+    if (book->recipe_count == 0 || id[0] == '\0') {
+        return NULL;
+    }
+    return bsearch(&wanted, book->recipes, book->recipe_count, sizeof *book->recipes, by_id);
+}
+
+const char *recipe_book_default(const struct recipe_book *book, const char *engine, const char *flag) {
+    for (size_t i = 0; i < book->default_count; i++) {
+        const struct engine_default *row = &book->defaults[i];
+        if (row->condition[0] == '\0' && strcmp(row->engine, engine) == 0 && strcmp(row->flag, flag) == 0) {
+            return row->value;
+        }
+    }
+    return "";
+}
