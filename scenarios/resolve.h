@@ -79,6 +79,8 @@ bool resolver_part_usable(struct resolver *resolver, const struct view *view);
 bool resolve_pool(struct resolver *resolver, const struct view *view, size_t index);
 /* Of a pool that is not usable: what can be said of its GPU, model and prices all the same. */
 void resolve_pool_names(struct resolver *resolver, const struct view *view, size_t index);
+/* resolve_batching.c. Rules "kv-admission", "token-budget". */
+bool resolve_batching(struct resolver *resolver, const struct view *pool, struct batching_config *batching);
 bool resolve_workload(struct resolver *resolver, const struct view *view, size_t index);
 bool resolve_lengths(struct resolver *resolver, const struct view *workload, const char *key, bool has_trace,
                      struct length_spec *spec);

@@ -226,33 +226,6 @@ static bool make_step_model(struct resolver *resolver, struct pool_parts *parts)
     return *parts->step_model != NULL;
 }
 
-static void fill_batching(struct resolver *resolver, const struct view *pool, struct batching_config *batching) {
-    struct view view = view_block(resolver->arena, pool, "batching");
-    const struct field *policies = block_field(view.block, span_of("policy"));
-    batching->policy = (enum batching_policy)words_find(policies->words, span_of(view_text(&view, "policy")));
-    bool is_single = batching->policy == BATCHING_REQUEST_LEVEL;
-    batching->max_num_seqs = is_single ? 1 : view_integer(&view, "max_num_seqs");
-    batching->max_num_batched_tokens = view_integer(&view, "max_num_batched_tokens");
-    batching->chunk = view_integer(&view, "chunk");
-    batching->kv_admission = view_is(&view, "kv_admission", "prompt") ? KV_ADMISSION_PROMPT : KV_ADMISSION_CHUNK;
-    batching->watermark_blocks = view_integer(&view, "watermark_blocks");
-    batching->on_preempt = view_is(&view, "on_preempt", "restart") ? ON_PREEMPT_RESTART : ON_PREEMPT_RECOMPUTE;
-    batching->max_wait = units_of_s(view_number(&view, "max_wait"));
-    batching->deliver = view_is(&view, "deliver", "batch") ? DELIVER_BATCH : DELIVER_TOKEN;
-}
-
-static bool check_batching(struct resolver *resolver, const struct view *pool, const struct batching_config *batching) {
-    struct view view = view_block(resolver->arena, pool, "batching");
-    if (batching->max_num_batched_tokens >= batching->max_num_seqs) {
-        return true;
-    }
-    const char *key = view_has(&view, "max_num_seqs") ? "max_num_seqs" : "max_num_batched_tokens";
-    return diag_error(
-        resolver->diags, view_at(&view, key), "token-budget",
-        "%s: max_num_batched_tokens = %lld is below max_num_seqs = %lld; a full batch could not take a step", view.path,
-        (long long)batching->max_num_batched_tokens, (long long)batching->max_num_seqs);
-}
-
 static void fill_memory_request(const struct pool_parts *parts, const struct pool_config *config,
                                 struct memory_request *request) {
     *request = (struct memory_request){.llm = parts->llm,
@@ -424,9 +397,8 @@ bool resolve_pool(struct resolver *resolver, const struct view *view, size_t ind
     config->replicas = view_integer(view, "replicas");
     config->gpus_per_replica = parts.tensor_parallel;
     config->block_size = view_integer(view, "block_size");
-    fill_batching(resolver, view, &config->batching);
     fill_delays(resolver, &parts, config, index);
-    bool is_ok = check_batching(resolver, view, &config->batching);
+    bool is_ok = resolve_batching(resolver, view, &config->batching);
     is_ok = make_shape(resolver, &parts) && fill_memory(resolver, &parts, config, facts) &&
             make_step_model(resolver, &parts) && is_ok;
     is_ok = fill_max_model_len(resolver, &parts, config) && is_ok;

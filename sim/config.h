@@ -16,6 +16,7 @@ enum batching_policy {
     BATCHING_PREFILL_FIRST, /* vLLM V0, SGLang: a prefill-only step goes before decoding */
     BATCHING_STATIC,        /* a batch is formed and runs until its longest ends */
     BATCHING_REQUEST_LEVEL, /* one request at a time */
+    BATCHING_TRTLLM,        /* TensorRT-LLM: decodes and whole prompts in one step, blocks reserved to the end */
     BATCHING_POLICY_COUNT
 };
 
@@ -32,9 +33,19 @@ enum routing_policy {
 const char *batching_policy_name(enum batching_policy policy);
 const char *routing_policy_name(enum routing_policy policy);
 
-enum kv_admission { KV_ADMISSION_CHUNK, KV_ADMISSION_PROMPT };
+/* Blocks that must be free to admit a request: */
+enum kv_admission {
+    KV_ADMISSION_CHUNK,  /* for this step's chunk */
+    KV_ADMISSION_PROMPT, /* for its prompt */
+    KV_ADMISSION_ESTIMATE, /* for its prompt and its answer, beside a share of what is left of the answers of the running (SGLang) */
+    KV_ADMISSION_RESERVE, /* for its prompt and its whole answer, which are taken at once: nobody is preempted (trtllm) */
+};
 enum on_preempt { ON_PREEMPT_RECOMPUTE, ON_PREEMPT_RESTART };
 enum deliver { DELIVER_TOKEN, DELIVER_BATCH };
+
+/* Of `estimate`: tokens of an answer that are looked ahead to at most, and (after a preemption) tokens that each running sequence should
+ * get before the next one. */
+enum { NEW_TOKEN_RATIO_SHIFT = 20, ESTIMATE_TOKENS_MAX = 4096, ESTIMATE_RETRACT_STEPS = 20 };
 
 /* Blocks of a pool without a memory limit. */
 #define KV_BLOCKS_UNLIMITED ((int64_t)1 << 50)
@@ -49,6 +60,11 @@ struct batching_config {
     int64_t watermark_blocks; /* kept free at admission */
     enum on_preempt on_preempt;
     i128 max_wait; /* static: units */
+    /* trtllm: while sequences decode, prompts are held back until a step would have this many tokens, for so many steps at most. */
+    int64_t batch_wait_max_tokens, batch_wait_timeout_iters;
+    /* estimate: the share of the tokens left to the running that admission keeps room for, in 2^-20: where a replica starts with nobody
+     * running, what it falls to, and by how much in each step of decodes. */
+    int64_t new_token_ratio, new_token_ratio_min, new_token_ratio_decay;
     enum deliver deliver;
 };
 

@@ -6,10 +6,9 @@
 
 const char *batching_policy_name(enum batching_policy policy) {
     static const char *const names[BATCHING_POLICY_COUNT] = {
-        [BATCHING_CONTINUOUS] = "continuous",
-        [BATCHING_PREFILL_FIRST] = "prefill-first",
-        [BATCHING_STATIC] = "static",
-        [BATCHING_REQUEST_LEVEL] = "request-level",
+        [BATCHING_CONTINUOUS] = "continuous", [BATCHING_PREFILL_FIRST] = "prefill-first",
+        [BATCHING_STATIC] = "static",         [BATCHING_REQUEST_LEVEL] = "request-level",
+        [BATCHING_TRTLLM] = "trtllm",
     };
     CHECK(policy < BATCHING_POLICY_COUNT);
     return names[policy];

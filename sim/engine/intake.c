@@ -93,7 +93,9 @@ static uint32_t new_request(struct cluster *cluster, uint32_t workload, const st
 }
 
 bool pool_accepts(const struct pool_config *config, int64_t input, int64_t output, enum reject_reason *reason) {
-    bool whole_prompts = config->batching.policy == BATCHING_PREFILL_FIRST && config->batching.chunk == 0;
+    enum batching_policy policy = config->batching.policy;
+    bool whole_prompts =
+        (policy == BATCHING_PREFILL_FIRST || policy == BATCHING_TRTLLM) && config->batching.chunk == 0;
     if (input >= config->max_model_len || (whole_prompts && input > config->batching.max_num_batched_tokens)) {
         *reason = REJECT_TOO_LONG;
         return false;

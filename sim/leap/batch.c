@@ -153,8 +153,10 @@ static void add_decoder(struct cluster *cluster, struct leap_replica *replica, u
     batch->decoding++;
     batch->context += request->computed;
     batch->residues[residue_in(replica, request->base)]++;
-    replica->held_blocks -= request->blocks; /* as many as its context needs: they follow from the aggregates now */
-    request->blocks = 0;
+    if (!replica->shared->keeps_blocks) { /* as many as its context needs: they follow from the aggregates now */
+        replica->held_blocks -= request->blocks;
+        request->blocks = 0;
+    }
     replica->regenerating += request->emitted < request->delivered;
     count_emitter(cluster, batch, request, 1);
     list_add(&batch->joined, &batch->joined_count, &batch->joined_capacity, index);
@@ -212,8 +214,10 @@ void batch_dissolve(struct cluster *cluster, struct leap_replica *replica) {
         struct request *request = &cluster->requests[index];
         if (request->decoding) {
             batch_settle(batch, request);
-            request->blocks = leap_blocks_for(replica, request->computed);
-            replica->held_blocks += request->blocks;
+            if (!replica->shared->keeps_blocks) {
+                request->blocks = leap_blocks_for(replica, request->computed);
+                replica->held_blocks += request->blocks;
+            }
             batch->residues[residue_in(replica, request->base)]--;
             count_emitter(cluster, batch, request, -1);
             request->decoding = request->joined = false;

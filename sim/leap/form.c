@@ -5,10 +5,9 @@
 
 const struct leap_policy *leap_policy_of(enum batching_policy policy) {
     static const struct leap_policy *const table[BATCHING_POLICY_COUNT] = {
-        [BATCHING_CONTINUOUS] = &leap_continuous,
-        [BATCHING_PREFILL_FIRST] = &leap_prefill_first,
-        [BATCHING_STATIC] = &leap_static,
-        [BATCHING_REQUEST_LEVEL] = &leap_continuous,
+        [BATCHING_CONTINUOUS] = &leap_continuous, [BATCHING_PREFILL_FIRST] = &leap_prefill_first,
+        [BATCHING_STATIC] = &leap_static,         [BATCHING_REQUEST_LEVEL] = &leap_continuous,
+        [BATCHING_TRTLLM] = &leap_trtllm,
     };
     CHECK(policy < BATCHING_POLICY_COUNT);
     return table[policy];
@@ -87,4 +86,77 @@ void leap_give_decoders(struct cluster *cluster, struct leap_replica *replica, i
     replica->granted = 1;
     replica->work.decode_seqs = batch->decoding;
     replica->work.decode_context = batch->context;
+}
+
+/* ---- decodes and prompts in one step ---- */
+
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+int64_t leap_chunk_wanted(const struct batching_config *batching, const struct request *request, int64_t budget) {
+    int64_t rest = least(request->target - request->computed, budget);
+    return batching->chunk > 0 ? least(rest, batching->chunk) : rest;
+}
+
+/* Whether all prefillers were admitted after all decoders. */
+static bool prefillers_come_last(const struct cluster *cluster, const struct batch *batch) {
+    uint32_t index = batch->last;
+    for (size_t i = 0; i < batch->prefilling_count; i++) {
+        if (index == BATCH_NONE || cluster->requests[index].decoding) {
+            return false;
+        }
+        index = cluster->requests[index].previous;
+    }
+    return true;
+}
+
+/* Whether every running request can have all that it wants. */
+static bool nothing_is_short(const struct cluster *cluster, const struct leap_replica *replica) {
+    const struct batch *batch = &replica->batch;
+    const struct batching_config *batching = &replica->config->batching;
+    int64_t tokens = batch->decoding;
+    int64_t blocks = 0;
+    for (size_t i = 0; i < batch->prefilling_count; i++) {
+        const struct request *request = &cluster->requests[batch->prefilling[i]];
+        int64_t chunk = leap_chunk_wanted(batching, request, INT64_MAX);
+        int64_t lacking = leap_blocks_for(replica, request->computed + chunk) - request->blocks;
+        tokens += chunk;
+        blocks += lacking > 0 ? lacking : 0;
+    }
+    return tokens <= batching->max_num_batched_tokens && leap_have_blocks(replica, 1, blocks);
+}
+
+/* Serves one prefiller, preempting the latest while blocks run out; false if it had to go itself. */
+static bool serve_prefiller(struct cluster *cluster, struct leap_replica *replica, uint32_t index, int64_t *budget,
+                            i128 now, bool *preempted) {
+    struct request *request = &cluster->requests[index];
+    int64_t tokens = leap_chunk_wanted(&replica->config->batching, request, *budget);
+    while (!leap_hold(replica, request, request->computed + tokens)) {
+        *preempted = true;
+        if (leap_preempt_latest(cluster, replica, now) == index) {
+            return false;
+        }
+    }
+    leap_give_chunk(cluster, replica, index, tokens, now);
+    *budget -= tokens;
+    return true;
+}
+
+static int64_t serve_by_sums(struct cluster *cluster, struct leap_replica *replica, i128 now, bool *preempted) {
+    struct batch *batch = &replica->batch;
+    leap_give_decoders(cluster, replica, now, preempted);
+    int64_t budget = replica->config->batching.max_num_batched_tokens - batch->decoding;
+    for (size_t i = 0; i < batch->prefilling_count && budget > 0;) {
+        i += serve_prefiller(cluster, replica, batch->prefilling[i], &budget, now, preempted);
+    }
+    return budget;
+}
+
+int64_t leap_serve_running(struct cluster *cluster, struct leap_replica *replica, i128 now, bool *preempted) {
+    bool in_order = prefillers_come_last(cluster, &replica->batch) || nothing_is_short(cluster, replica);
+    if (in_order && replica->regenerating == 0) {
+        return serve_by_sums(cluster, replica, now, preempted);
+    }
+    return leap_walk(cluster, replica, replica->config->batching.max_num_batched_tokens, now, preempted);
 }

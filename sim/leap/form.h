@@ -7,12 +7,14 @@
 struct leap_policy {
     /* Forms the step that starts at `now`: fills `work`. `*wake`: see sim/stepwise/schedule.h. */
     void (*form)(struct cluster *cluster, struct leap_replica *replica, i128 now, i128 *wake);
+    /* The stretch that was formed has ended, `planned` steps long. May be NULL. */
+    void (*steps_passed)(struct leap_replica *replica);
     bool keeps_finished;
 };
 
 const struct leap_policy *leap_policy_of(enum batching_policy policy);
 
-extern const struct leap_policy leap_continuous, leap_prefill_first, leap_static;
+extern const struct leap_policy leap_continuous, leap_prefill_first, leap_static, leap_trtllm;
 
 /* Shared by the policies. */
 
@@ -47,6 +49,13 @@ void leap_give_chunk(struct cluster *cluster, struct leap_replica *replica, uint
 
 /* Gives every decoder its token, and takes their blocks, preempting the latest admitted while blocks run out. */
 void leap_give_decoders(struct cluster *cluster, struct leap_replica *replica, i128 now, bool *preempted);
+
+/* The prompt tokens that a step with `budget` left serves of a request (schedule_tokens_wanted). */
+int64_t leap_chunk_wanted(const struct batching_config *batching, const struct request *request, int64_t budget);
+
+/* Serves the running in order of admission; returns the budget that is left. As long as prefillers come last in that order, or
+ * nothing is short, serving all decoders first is the same; otherwise the step is walked. */
+int64_t leap_serve_running(struct cluster *cluster, struct leap_replica *replica, i128 now, bool *preempted);
 
 /* The latest admitted loses blocks and progress, and goes to the head of its replica's queue. Returns it. */
 uint32_t leap_preempt_latest(struct cluster *cluster, struct leap_replica *replica, i128 now);

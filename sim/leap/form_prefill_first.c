@@ -32,17 +32,71 @@ static int64_t tokens_of_head(const struct batching_config *batching, const stru
     return can_never_fit && budget == step_budget(batching) ? head->target : 0;
 }
 
-static bool head_has_room(const struct leap_replica *replica, const struct request *head) {
+static int64_t tokens_ahead(const struct leap_replica *replica, const struct request *request) {
+    int64_t rest = request->decoding ? request->end_step - replica->batch.steps : request->output - request->emitted;
+    return rest < ESTIMATE_TOKENS_MAX ? rest : ESTIMATE_TOKENS_MAX;
+}
+
+/* Whether there is room for the answers too: of the head, of those admitted in this step (after the first `running`), and a share of the
+ * others'. */
+static bool answers_have_room(const struct cluster *cluster, const struct leap_replica *replica,
+                              const struct request *head, int64_t running) {
+    int64_t blocks = leap_blocks_for(replica, head->target) + replica->config->batching.watermark_blocks;
+    int64_t spare = (leap_free_blocks(replica, replica->granted) - blocks) * replica->config->block_size;
+    int64_t before = 0, now = tokens_ahead(replica, head);
+    for (uint32_t i = replica->batch.first; i != BATCH_NONE; i = cluster->requests[i].next) {
+        *(running-- > 0 ? &before : &now) += tokens_ahead(replica, &cluster->requests[i]);
+    }
+    return (int64_t)(((i128)before * replica->new_token_ratio) >> NEW_TOKEN_RATIO_SHIFT) + now <= spare;
+}
+
+/* With `estimate` the answer may change with every step. */
+static bool head_has_room(const struct cluster *cluster, struct leap_replica *replica, const struct request *head,
+                          int64_t running) {
     const struct batching_config *batching = &replica->config->batching;
     int64_t blocks = leap_blocks_for(replica, head->target) + batching->watermark_blocks;
-    return replica->batch.count < batching->max_num_seqs && leap_have_blocks(replica, replica->granted, blocks);
+    if (replica->batch.count >= batching->max_num_seqs || !leap_have_blocks(replica, replica->granted, blocks)) {
+        return false;
+    }
+    if (batching->kv_admission != KV_ADMISSION_ESTIMATE || replica->batch.count == 0 ||
+        answers_have_room(cluster, replica, head, running)) {
+        return true;
+    }
+    replica->policy_steps = 1;
+    return false;
+}
+
+/* Steps of decodes have passed, or one has preempted. */
+static void update_ratio(const struct cluster *cluster, struct leap_replica *replica) {
+    int64_t generated = 0, asked = 1;
+    for (uint32_t i = replica->batch.first; i != BATCH_NONE; i = cluster->requests[i].next) {
+        const struct request *request = &cluster->requests[i];
+        int64_t emitted =
+            request->decoding ? request->output - (request->end_step - replica->batch.steps) : request->emitted;
+        generated += emitted + ESTIMATE_RETRACT_STEPS;
+        asked += request->output;
+    }
+    i128 share = ((i128)generated << NEW_TOKEN_RATIO_SHIFT) / asked;
+    i128 whole = (i128)1 << NEW_TOKEN_RATIO_SHIFT;
+    replica->new_token_ratio = (int64_t)(share < whole ? share : whole);
+}
+
+static void steps_passed(struct leap_replica *replica) {
+    const struct batching_config *batching = &replica->config->batching;
+    if (replica->work.prefill_seqs == 0 && !replica->preempted) {
+        int64_t least = batching->new_token_ratio_min;
+        bool far = batching->new_token_ratio_decay > (replica->new_token_ratio - least) / replica->planned;
+        replica->new_token_ratio =
+            far ? least : replica->new_token_ratio - replica->planned * batching->new_token_ratio_decay;
+    }
 }
 
 static void admit_prompts(struct cluster *cluster, struct leap_replica *replica, i128 now, int64_t budget) {
+    int64_t running = replica->batch.count;
     while (leap_waiting(replica) > 0 && budget > 0) {
         uint32_t index = leap_waiting_at(replica, 0);
         struct request *head = &cluster->requests[index];
-        if (!head_has_room(replica, head)) {
+        if (!head_has_room(cluster, replica, head, running)) {
             if (replica->batch.count > 0) {
                 return;
             }
@@ -63,6 +117,9 @@ static void admit_prompts(struct cluster *cluster, struct leap_replica *replica,
 static void form(struct cluster *cluster, struct leap_replica *replica, i128 now, i128 *wake) {
     (void)wake;
     bool preempted = false;
+    if (replica->batch.count == 0) {
+        replica->new_token_ratio = replica->config->batching.new_token_ratio;
+    }
     int64_t budget = continue_cut_prompt(cluster, replica, now, step_budget(&replica->config->batching));
     admit_prompts(cluster, replica, now, budget);
     if (replica->work.prefill_seqs > 0) {
@@ -73,6 +130,9 @@ static void form(struct cluster *cluster, struct leap_replica *replica, i128 now
     } else {
         leap_walk(cluster, replica, INT64_MAX, now, &preempted);
     }
+    if (preempted) {
+        update_ratio(cluster, replica);
+    }
 }
 
-const struct leap_policy leap_prefill_first = {.form = form};
+const struct leap_policy leap_prefill_first = {.form = form, .steps_passed = steps_passed};

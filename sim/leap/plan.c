@@ -79,6 +79,7 @@ static void plan_several(struct leap_replica *replica) {
     if (first <= STRETCH_TIME_MAX && !replica->meter.at_warmup) {
         steps = least(batch_next_end(batch) - batch->steps, STRETCH_STEPS_MAX);
         CHECK(steps > 0);
+        steps = least(steps, replica->policy_steps);
         steps = steps_with_blocks(replica, steps);
         steps = straight_steps(replica, steps, (int64_t)first);
         steps = steps_before_cut(replica, steps);

@@ -112,7 +112,8 @@ static void step_start(struct cluster *cluster, uint32_t index, int64_t key) {
     replica->start_pending = false;
     replica->work = (struct step_work){0};
     replica->granted = 0;
-    replica->walked = replica->preempted = false;
+    replica->walked = replica->preempted = replica->holding = false;
+    replica->policy_steps = INT64_MAX;
     replica->shared->policy->form(cluster, replica, now, &wake);
     if ((int64_t)replica->waiting.count != replica->meter.waiting.value) {
         leap_meter_waiting(cluster, replica, now);
@@ -408,6 +409,9 @@ static i128 step_end(struct cluster *cluster, uint32_t index) {
     struct ending ending = {0};
     CHECK(replica->stepping);
     replica->stepping = false;
+    if (replica->shared->policy->steps_passed != NULL) {
+        replica->shared->policy->steps_passed(replica);
+    }
     leap_meter_stretch(cluster, replica);
     if (replica->walked) {
         walked_advance(cluster, replica, &ending);
@@ -455,14 +459,14 @@ static void advance_to(struct cluster *cluster, uint32_t index, int64_t key) {
     }
 }
 
-/* A newcomer may be served before the stretch ends only if nobody waits before it; if it is not, steps have a backlog from the next
- * boundary on. Behind others it changes nothing. */
+/* A newcomer may be served before the stretch ends only if nobody waits before it, or if those wait for company; if it is not, steps
+ * have a backlog from the next boundary on. Behind others it changes nothing. */
 static void enqueue(struct cluster *cluster, uint32_t index, int64_t key) {
     struct leap_replica *replica = leap_replica_at(cluster, cluster->requests[index].replica);
     if (cluster->apart) {
         advance_to(cluster, replica->index, key);
     }
-    bool is_next = replica->waiting.count == 0;
+    bool is_next = replica->waiting.count == 0 || replica->holding;
     queue_push_back(&replica->waiting, index);
     leap_meter_waiting(cluster, replica, instant_of_key(key));
     if (is_next) {
@@ -505,7 +509,7 @@ static void init_pool(struct leap_pool *pool, const struct pool_config *config) 
         .slope = step_model_slope(config->step_model),
         .straight = step_model_quantum(config->step_model) == 0,
         .never_capped = step_model_decodes_never_capped(config->step_model),
-        .keeps_blocks = batching->policy == BATCHING_STATIC,
+        .keeps_blocks = batching->policy == BATCHING_STATIC || batching->kv_admission == KV_ADMISSION_RESERVE,
         .delivers_tokens = batching->deliver == DELIVER_TOKEN || batching->policy != BATCHING_STATIC,
         .block_shift = shift_of(config->block_size),
         .token_capacity = fits ? tokens : -1,

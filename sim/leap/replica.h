@@ -16,7 +16,7 @@ struct leap_pool {
     int64_t slope;          /* of every step's line */
     bool straight;          /* no quantum: durations lie on their line */
     bool never_capped;      /* see step_model_decodes_never_capped */
-    bool keeps_blocks;      /* static: blocks are held from the start to the end */
+    bool keeps_blocks;      /* blocks are held from the start to the end: static, and where they are reserved */
     bool delivers_tokens;   /* not batch by batch */
     int block_shift;        /* of a block size that is a power of two; else -1 */
     int64_t token_capacity; /* num_gpu_blocks in tokens; -1: beyond 64 bits */
@@ -43,7 +43,8 @@ struct leap_replica {
     struct queue waiting;
     struct queue *pool_queue; /* borrowed: under central-queue, else NULL */
     struct batch batch;
-    int64_t held_blocks; /* by all but decoders, whose blocks follow from the aggregates; under static by all */
+    int64_t
+        held_blocks; /* by all but decoders, whose blocks follow from the aggregates; by all where blocks are kept */
     int64_t kv_tokens;
     int64_t regenerating; /* decoders that emit again what their client has (restart): then every step is walked */
     int64_t granted;      /* 1: the decoders hold blocks for a further token, the step's */
@@ -51,6 +52,10 @@ struct leap_replica {
     bool walked;    /* the step in progress serves explicit sequences */
     bool preempted; /* it preempted, and admitted nobody for that reason alone */
     bool backlog;
+    int64_t policy_steps;    /* after so many steps the policy may decide otherwise, though the batch is the same */
+    bool holding;            /* trtllm: the step holds prompts back that it could have admitted, */
+    int64_t held_steps;      /* as so many did in a row, itself included */
+    int64_t new_token_ratio; /* kv_admission: estimate */
     int64_t planned;         /* steps of the stretch in progress */
     i128 start, end;         /* of the stretch, or of the last */
     struct series durations; /* of a stretch of several steps */

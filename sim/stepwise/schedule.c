@@ -11,6 +11,7 @@ const struct scheduler *scheduler_of(enum batching_policy policy) {
         [BATCHING_PREFILL_FIRST] = &scheduler_prefill_first,
         [BATCHING_STATIC] = &scheduler_static,
         [BATCHING_REQUEST_LEVEL] = &scheduler_continuous, /* with max_num_seqs 1 */
+        [BATCHING_TRTLLM] = &scheduler_trtllm,
     };
     CHECK(policy < BATCHING_POLICY_COUNT);
     return table[policy];
@@ -96,4 +97,30 @@ bool schedule_make_room(struct cluster *cluster, struct replica *replica, size_t
         }
     }
     return true;
+}
+
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+int64_t schedule_tokens_wanted(const struct batching_config *batching, const struct request *request, int64_t budget) {
+    if (request->computed >= request->target) {
+        return 1;
+    }
+    int64_t rest = least(request->target - request->computed, budget);
+    return batching->chunk > 0 ? least(rest, batching->chunk) : rest;
+}
+
+int64_t schedule_serve_running(struct cluster *cluster, struct replica *replica, i128 now, bool *preempted) {
+    const struct batching_config *batching = &replica->config->batching;
+    int64_t budget = batching->max_num_batched_tokens;
+    for (size_t i = 0; i < replica->running_count && budget > 0; i++) {
+        uint32_t index = replica->running[i];
+        int64_t tokens = schedule_tokens_wanted(batching, &cluster->requests[index], budget);
+        if (schedule_make_room(cluster, replica, i, tokens, now, preempted)) {
+            schedule_give(cluster, replica, index, tokens, now);
+            budget -= tokens;
+        }
+    }
+    return budget;
 }

@@ -37,7 +37,14 @@ void schedule_reject_head(struct cluster *cluster, struct replica *replica, i128
 bool schedule_make_room(struct cluster *cluster, struct replica *replica, size_t i, int64_t tokens, i128 now,
                         bool *preempted);
 
+/* The tokens of a running or waiting request that a step with `budget` left serves: one if it decodes, else what is left of its
+ * prompt, up to budget and chunk. */
+int64_t schedule_tokens_wanted(const struct batching_config *batching, const struct request *request, int64_t budget);
+
+/* Serves the running in order of admission; returns the budget that is left. */
+int64_t schedule_serve_running(struct cluster *cluster, struct replica *replica, i128 now, bool *preempted);
+
 /* The policies. */
-extern const struct scheduler scheduler_continuous, scheduler_prefill_first, scheduler_static;
+extern const struct scheduler scheduler_continuous, scheduler_prefill_first, scheduler_static, scheduler_trtllm;
 
 #endif

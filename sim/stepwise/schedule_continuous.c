@@ -6,34 +6,6 @@
 #include "sim/stepwise/kv.h"
 #include "sim/stepwise/schedule.h"
 
-static int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-/* How much of the budget a request would use now. */
-static int64_t tokens_wanted(const struct batching_config *batching, const struct request *request, int64_t budget) {
-    if (request->computed >= request->target) {
-        return 1;
-    }
-    int64_t rest = least(request->target - request->computed, budget);
-    return batching->chunk > 0 ? least(rest, batching->chunk) : rest;
-}
-
-/* Serves the running; returns the budget that is left. */
-static int64_t serve_running(struct cluster *cluster, struct replica *replica, i128 now, bool *preempted) {
-    const struct batching_config *batching = &replica->config->batching;
-    int64_t budget = batching->max_num_batched_tokens;
-    for (size_t i = 0; i < replica->running_count && budget > 0; i++) {
-        uint32_t index = replica->running[i];
-        int64_t tokens = tokens_wanted(batching, &cluster->requests[index], budget);
-        if (schedule_make_room(cluster, replica, i, tokens, now, preempted)) {
-            schedule_give(cluster, replica, index, tokens, now);
-            budget -= tokens;
-        }
-    }
-    return budget;
-}
-
 /* Takes the blocks that admitting the head with this chunk needs; false if they are not to be had. */
 static bool hold_for_admission(struct replica *replica, struct request *request, int64_t tokens) {
     const struct pool_config *config = replica->config;
@@ -50,7 +22,7 @@ static void admit_waiting(struct cluster *cluster, struct replica *replica, i128
     const struct batching_config *batching = &replica->config->batching;
     while (schedule_waiting(replica) > 0 && (int64_t)replica->running_count < batching_slots(batching) && budget > 0) {
         uint32_t index = schedule_waiting_at(replica, 0);
-        int64_t tokens = tokens_wanted(batching, &cluster->requests[index], budget);
+        int64_t tokens = schedule_tokens_wanted(batching, &cluster->requests[index], budget);
         if (hold_for_admission(replica, &cluster->requests[index], tokens)) {
             schedule_admit_head(cluster, replica, now);
             schedule_give(cluster, replica, index, tokens, now);
@@ -66,7 +38,7 @@ static void admit_waiting(struct cluster *cluster, struct replica *replica, i128
 static void form(struct cluster *cluster, struct replica *replica, i128 now, i128 *wake) {
     (void)wake;
     bool preempted = false;
-    int64_t budget = serve_running(cluster, replica, now, &preempted);
+    int64_t budget = schedule_serve_running(cluster, replica, now, &preempted);
     if (!preempted) {
         admit_waiting(cluster, replica, now, budget);
     }

@@ -2,7 +2,11 @@
  *
  * If the head of the queue can be admitted (a slot, and blocks for its whole prompt above the watermark) the step is
  * prefill only. With `chunk` the step's budget is at most that, its last prompt is cut to the budget and is the first of
- * the next prefill step. A preempted request whose tokens exceed the budget prefills whole, alone in its step. */
+ * the next prefill step. A preempted request whose tokens exceed the budget prefills whole, alone in its step.
+ *
+ * `kv_admission: estimate` is SGLang's: besides its prompt the head's answer must fit, and a share of what the running have yet to
+ * generate (answers as they will be, which a server does not know: it takes the limits that clients ask for). The share falls with every
+ * step of decodes, and after a preemption becomes what was generated of all that was asked. */
 #include "base/check.h"
 #include "sim/stepwise/kv.h"
 #include "sim/stepwise/schedule.h"
@@ -37,18 +41,60 @@ static int64_t head_tokens(const struct replica *replica, const struct request *
     return alone && batching->chunk == 0 ? head->target : 0;
 }
 
-/* Slots, and blocks for the head's whole prompt. */
-static bool head_fits(const struct replica *replica, const struct request *head) {
+/* Tokens that a request has yet to generate, as far as admission looks ahead. */
+static int64_t tokens_ahead(const struct request *request) {
+    int64_t rest = request->output - request->emitted;
+    return rest < ESTIMATE_TOKENS_MAX ? rest : ESTIMATE_TOKENS_MAX;
+}
+
+/* Tokens that admission keeps room for: a share of what the first `running` have ahead, and all of what the rest, admitted in this step,
+ * have. */
+static int64_t tokens_kept(const struct cluster *cluster, const struct replica *replica, size_t running) {
+    int64_t before = 0, now = 0;
+    for (size_t i = 0; i < replica->running_count; i++) {
+        *(i < running ? &before : &now) += tokens_ahead(&cluster->requests[replica->running[i]]);
+    }
+    return (int64_t)(((i128)before * replica->new_token_ratio) >> NEW_TOKEN_RATIO_SHIFT) + now;
+}
+
+/* Slots, and blocks for the head's whole prompt; with `estimate` for more. `running`: those of before this step. */
+static bool head_fits(const struct cluster *cluster, const struct replica *replica, const struct request *head,
+                      size_t running) {
     const struct pool_config *config = replica->config;
-    int64_t blocks = kv_blocks_for(config, head->target) + config->batching.watermark_blocks;
-    return (int64_t)replica->running_count < config->batching.max_num_seqs && blocks <= replica->free_blocks;
+    int64_t spare = replica->free_blocks - kv_blocks_for(config, head->target) - config->batching.watermark_blocks;
+    if ((int64_t)replica->running_count >= config->batching.max_num_seqs || spare < 0) {
+        return false;
+    }
+    if (config->batching.kv_admission != KV_ADMISSION_ESTIMATE || replica->running_count == 0) {
+        return true;
+    }
+    return tokens_kept(cluster, replica, running) + tokens_ahead(head) <= spare * config->block_size;
+}
+
+/* The share after a step of decodes: lower, or after a preemption what the running generated (and will soon) of what they are to. */
+static void update_ratio(const struct cluster *cluster, struct replica *replica, bool preempted) {
+    const struct batching_config *batching = &replica->config->batching;
+    if (!preempted) {
+        int64_t next = replica->new_token_ratio - batching->new_token_ratio_decay;
+        replica->new_token_ratio = next > batching->new_token_ratio_min ? next : batching->new_token_ratio_min;
+        return;
+    }
+    int64_t generated = 0, asked = 1;
+    for (size_t i = 0; i < replica->running_count; i++) {
+        generated += cluster->requests[replica->running[i]].emitted + ESTIMATE_RETRACT_STEPS;
+        asked += cluster->requests[replica->running[i]].output;
+    }
+    i128 share = ((i128)generated << NEW_TOKEN_RATIO_SHIFT) / asked;
+    i128 whole = (i128)1 << NEW_TOKEN_RATIO_SHIFT;
+    replica->new_token_ratio = (int64_t)(share < whole ? share : whole);
 }
 
 static void admit_prompts(struct cluster *cluster, struct replica *replica, i128 now, int64_t budget) {
+    size_t running = replica->running_count;
     while (schedule_waiting(replica) > 0 && budget > 0) {
         uint32_t index = schedule_waiting_at(replica, 0);
         struct request *head = &cluster->requests[index];
-        if (!head_fits(replica, head)) {
+        if (!head_fits(cluster, replica, head, running)) {
             if (replica->running_count > 0) {
                 return;
             }
@@ -74,10 +120,14 @@ static void decode_all(struct cluster *cluster, struct replica *replica, i128 no
             schedule_give(cluster, replica, index, 1, now);
         }
     }
+    update_ratio(cluster, replica, preempted);
 }
 
 static void form(struct cluster *cluster, struct replica *replica, i128 now, i128 *wake) {
     (void)wake;
+    if (replica->running_count == 0) {
+        replica->new_token_ratio = replica->config->batching.new_token_ratio;
+    }
     int64_t budget = continue_cut_prompt(cluster, replica, now, step_budget(&replica->config->batching));
     admit_prompts(cluster, replica, now, budget);
     if (replica->work.prefill_seqs == 0) {

@@ -36,6 +36,7 @@ REPLICA_H = "sim/leap/replica.h"
 SERIES = "sim/leap/series.c"
 SERIES_H = "sim/leap/series.h"
 STATIC = "sim/leap/form_static.c"
+TRTLLM = "sim/leap/form_trtllm.c"
 WALK = "sim/leap/walk.c"
 
 MUTANTS = [
@@ -154,18 +155,33 @@ MUTANTS = [
     Mutant("a dissolved batch keeps its joined", BATCH, "    batch->joined_count = batch->prefilling_count = 0;", "    batch->prefilling_count = 0;"),
 
     # ---- form*.c, walk.c: who is served ----
-    Mutant("prefillers are always last", CONTINUOUS, "bool in_order = prefillers_come_last(cluster, &replica->batch) || nothing_is_short(cluster, replica);",
+    Mutant("prefillers are always last", FORM, "bool in_order = prefillers_come_last(cluster, &replica->batch) || nothing_is_short(cluster, replica);",
            "bool in_order = true;"),
-    Mutant("nothing is ever short", CONTINUOUS, "return tokens <= batching->max_num_batched_tokens && leap_have_blocks(replica, 1, blocks);", "(void)tokens; return true;"),
-    Mutant("blocks are never short", CONTINUOUS, "return tokens <= batching->max_num_batched_tokens && leap_have_blocks(replica, 1, blocks);",
+    Mutant("nothing is ever short", FORM, "return tokens <= batching->max_num_batched_tokens && leap_have_blocks(replica, 1, blocks);", "(void)tokens; return true;"),
+    Mutant("blocks are never short", FORM, "return tokens <= batching->max_num_batched_tokens && leap_have_blocks(replica, 1, blocks);",
            "return tokens <= batching->max_num_batched_tokens;"),
-    Mutant("decoders' next blocks are not looked at", CONTINUOUS, "leap_have_blocks(replica, 1, blocks);", "leap_have_blocks(replica, 0, blocks);"),
-    Mutant("one prefiller alone must come last", CONTINUOUS, "for (size_t i = 0; i < batch->prefilling_count; i++) {\n        if (index",
+    Mutant("decoders' next blocks are not looked at", FORM, "leap_have_blocks(replica, 1, blocks);", "leap_have_blocks(replica, 0, blocks);"),
+    Mutant("one prefiller alone must come last", FORM, "for (size_t i = 0; i < batch->prefilling_count; i++) {\n        if (index",
            "for (size_t i = 0; i < 1; i++) {\n        if (index"),
-    Mutant("regenerating in a stretch", CONTINUOUS, "if (in_order && replica->regenerating == 0) {", "if (in_order) {"),
+    Mutant("regenerating in a stretch", FORM, "if (in_order && replica->regenerating == 0) {", "if (in_order) {"),
     Mutant("admission after a preemption", CONTINUOUS, "    if (!preempted) {\n        admit_waiting", "    {\n        admit_waiting"),
     Mutant("regenerating in a stretch, prefill first", PREFILL_FIRST, "    if (replica->regenerating == 0) {", "    if (true) {"),
     Mutant("decoders beside prompts, prefill first", PREFILL_FIRST, "    if (replica->work.prefill_seqs > 0) {\n        return;\n    }\n", ""),
+    Mutant("admission by estimate is not asked for at every step", PREFILL_FIRST, "    replica->policy_steps = 1;\n", ""),
+    Mutant("the share kept does not fall along a stretch", PREFILL_FIRST, "replica->planned * batching->new_token_ratio_decay", "batching->new_token_ratio_decay"),
+    Mutant("the share kept falls with steps of prompts", PREFILL_FIRST, "if (replica->work.prefill_seqs == 0 && !replica->preempted) {", "if (!replica->preempted) {"),
+    Mutant("the share kept falls after a preemption", PREFILL_FIRST, "if (replica->work.prefill_seqs == 0 && !replica->preempted) {", "if (replica->work.prefill_seqs == 0) {"),
+    Mutant("the share kept has no least", PREFILL_FIRST, "            far ? least : ", "            "),
+    Mutant("a preemption leaves the share kept", PREFILL_FIRST, "    if (preempted) {\n        update_ratio", "    if (false) {\n        update_ratio"),
+    Mutant("the share kept is not reset", PREFILL_FIRST, "    if (replica->batch.count == 0) {\n        replica->new_token_ratio = ", "    if (false) {\n        replica->new_token_ratio = "),
+    Mutant("decoders' answers as they were", PREFILL_FIRST, "request->decoding ? request->end_step - replica->batch.steps :", "false ? 0 :"),
+    Mutant("newcomers' answers by share", PREFILL_FIRST, "*(running-- > 0 ? &before : &now)", "*(running > 0 ? &before : &now)"),
+    Mutant("a stretch that holds newcomers back has no end", TRTLLM, "replica->shared->keeps_blocks ? 1 + more : 1;", "replica->shared->keeps_blocks ? INT64_MAX + 0 * more : 1;"),
+    Mutant("newcomers are held back whatever their blocks", TRTLLM, "replica->shared->keeps_blocks ? 1 + more : 1;", "1 + more;"),
+    Mutant("a stretch counts as one step of holding back", TRTLLM, "replica->holding ? replica->planned - 1 : 0", "0"),
+    Mutant("company does not cut a stretch that waits for it", REPLICA, "replica->waiting.count == 0 || replica->holding;", "replica->waiting.count == 0;"),
+    Mutant("reserved blocks go back when decoding starts", BATCH, "    if (!replica->shared->keeps_blocks) { /* as many", "    if (true) { /* as many"),
+    Mutant("admission after a preemption, trtllm", TRTLLM, "    if (!preempted) {\n        admit(", "    {\n        admit("),
     Mutant("decoders take no blocks", FORM, "    replica->granted = 1;\n", ""),
     Mutant("decoders are given blocks that are not there", FORM, "    while (!leap_have_blocks(replica, 1, 0)) {", "    while (!leap_have_blocks(replica, 0, 0)) {"),
     Mutant("the last blocks of decoders are full", FORM_H, "batch->decoding * (ahead + size - 1)", "batch->decoding * ahead"),
@@ -284,9 +300,9 @@ HARMLESS = [
              "a step starts after all arrivals of its key: the cut is never before the start"),
     Harmless("a removed decoder keeps regenerating", BATCH, "    replica->regenerating -= request->emitted < request->delivered;\n",
              "every step is walked from then on: slower, not other"),
-    Harmless("the budget is never short", CONTINUOUS, "tokens <= batching->max_num_batched_tokens && leap",
+    Harmless("the budget is never short", FORM, "tokens <= batching->max_num_batched_tokens && leap",
              "it is never short for a decoder: it had a token of the budget when it was admitted, and who stands before it wants no more than then"),
-    Harmless("decoders' tokens are not looked at", CONTINUOUS, "    int64_t tokens = batch->decoding;\n", "as above"),
+    Harmless("decoders' tokens are not looked at", FORM, "    int64_t tokens = batch->decoding;\n", "as above"),
     Harmless("a walk without a budget", WALK, "index != BATCH_NONE && budget > 0;", "as above: nobody in a batch is left without a token"),
     Harmless("a count may be one too many", SERIES, "    while (n > 1 && series_sum(series, n - 1) >= total) {",
              "the guess is a root rounded down, exact far beyond the steps of a request"),

@@ -210,6 +210,18 @@ static void make_batching(struct dice *dice, struct batching_config *batching) {
     }
     batching->max_num_batched_tokens = batching->max_num_seqs + between(dice, 0, chance(dice, 0.5) ? 20 : 400);
     batching->chunk = chance(dice, 0.4) ? between(dice, 1, 40) : 0;
+    if (batching->policy == BATCHING_PREFILL_FIRST && chance(dice, 0.4)) {
+        batching->kv_admission = KV_ADMISSION_ESTIMATE;
+        batching->new_token_ratio = between(dice, 0, 1 << NEW_TOKEN_RATIO_SHIFT);
+        batching->new_token_ratio_min = between(dice, 0, batching->new_token_ratio);
+        batching->new_token_ratio_decay =
+            between(dice, 0, (batching->new_token_ratio - batching->new_token_ratio_min) / between(dice, 1, 40));
+    }
+    if (batching->policy == BATCHING_TRTLLM) {
+        batching->kv_admission = chance(dice, 0.6) ? KV_ADMISSION_RESERVE : KV_ADMISSION_PROMPT;
+        batching->batch_wait_max_tokens = chance(dice, 0.5) ? between(dice, 0, batching->max_num_batched_tokens) : 0;
+        batching->batch_wait_timeout_iters = chance(dice, 0.8) ? between(dice, 0, 30) : 1000;
+    }
 }
 
 static void make_pool(struct dice *dice, struct random_scenario *scenario, size_t i) {
@@ -383,11 +395,13 @@ void random_scenario_free(struct random_scenario *scenario) {
 static void print_pool(const struct pool_config *pool, const struct linear_step *step) {
     const struct batching_config *batching = &pool->batching;
     printf("pool %s: %" PRId64 " x %s seqs %" PRId64 " budget %" PRId64 " chunk %" PRId64 " blocks %" PRId64
-           " of %" PRId64 " admission %d watermark %" PRId64 " preempt %d deliver %d wait %g len %" PRId64 "\n",
+           " of %" PRId64 " admission %d watermark %" PRId64 " preempt %d deliver %d hold to %" PRId64 " for %" PRId64
+           " wait %g len %" PRId64 "\n",
            pool->name, pool->replicas, batching_policy_name(batching->policy), batching->max_num_seqs,
            batching->max_num_batched_tokens, batching->chunk, pool->num_gpu_blocks, pool->block_size,
            (int)batching->kv_admission, batching->watermark_blocks, (int)batching->on_preempt, (int)batching->deliver,
-           units_to_s(batching->max_wait), pool->max_model_len);
+           batching->batch_wait_max_tokens, batching->batch_wait_timeout_iters, units_to_s(batching->max_wait),
+           pool->max_model_len);
     printf("  step c0 %g c1 %g c2 %g c3 %g c4 %g quantum %g padding %" PRId64 " x %g\n", step->c0_s, step->c1_s,
            step->c2_s, step->c3_s, step->c4_s, step->quantum_s, step->pad_multiple, step->pad_token_s);
     const struct step_model *model = pool->step_model;

@@ -58,6 +58,15 @@ static void roll_pools(struct dice *dice, struct play *play) {
     batching->max_num_batched_tokens = batching->max_num_seqs + roll(dice, 0, 60);
     batching->chunk = roll(dice, 0, 1) * roll(dice, 1, 20);
     batching->kv_admission = (enum kv_admission)roll(dice, 0, 1);
+    batching->batch_wait_max_tokens = roll(dice, 0, 30);
+    batching->batch_wait_timeout_iters = roll(dice, 0, 5);
+    if (batching->policy == BATCHING_PREFILL_FIRST && roll(dice, 0, 1) == 0) {
+        batching->kv_admission = KV_ADMISSION_ESTIMATE;
+        batching->new_token_ratio = 1 << (NEW_TOKEN_RATIO_SHIFT - 1);
+        batching->new_token_ratio_decay = 1000;
+    } else if (batching->policy == BATCHING_TRTLLM && roll(dice, 0, 1) == 0) {
+        batching->kv_admission = KV_ADMISSION_RESERVE;
+    }
     batching->watermark_blocks = roll(dice, 0, 3) == 0 ? roll(dice, 1, 4) : 0;
     batching->on_preempt = (enum on_preempt)roll(dice, 0, 1);
     batching->max_wait = roll(dice, 0, 2000) * (TICK / 10000);

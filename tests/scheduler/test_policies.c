@@ -122,6 +122,137 @@ static void a_preempted_prompt_above_the_budget_prefills_alone(void **state) {
     play_release(&play);
 }
 
+/* Half of what is left to the running is kept. A: 8 in, 9 out, at 0; B: 4 in, 9 out, at 5. At 18 A has 8 to go: B needs 9 tokens beside
+ * 4 kept. With seven blocks A holds 2, B's prompt takes 1, and 16 tokens are free: B is admitted. With six 12 are, and later no more: A
+ * holds 3 blocks from 30 on, and 8 hold 9 only when A is gone, at 18 + 8 x 12 = 114. */
+static void an_answer_must_fit_by_estimate(void **state) {
+    (void)state;
+    for (int64_t blocks = 6; blocks <= 7; blocks++) {
+        struct play play;
+        play_prefill_first(&play, 100, 0);
+        PLAY_ROWS(&play, 0, {0, 8, 9}, {5, 4, 9});
+        play.pools[0].num_gpu_blocks = blocks;
+        play.pools[0].batching.kv_admission = KV_ADMISSION_ESTIMATE;
+        play.pools[0].batching.new_token_ratio = 1 << (NEW_TOKEN_RATIO_SHIFT - 1);
+        play.pools[0].batching.new_token_ratio_min = 1 << (NEW_TOKEN_RATIO_SHIFT - 1);
+        play_run(&play);
+        assert_ticks(play_record(&play, 1)->queue, blocks == 7 ? 13 : 109);
+        play_release(&play);
+    }
+}
+
+/* Seven blocks. A: 4 in, 21 out, at 0; B: 4 in, 9 out, at 5. All that A has to go is kept at first, and an eighth less after each step
+ * of decodes; blocks that are free besides B's prompt are tokens x 4.
+ *     before     A to go     share     kept     + B's 9     free
+ *     14         20          8/8       20       29          20
+ *     26         19          7/8       16       25          16      A holds 2 blocks
+ *     38         18          6/8       13       22          16
+ *     50         17          5/8       10       19          16
+ *     62         16          4/8       8        17          16
+ *     74         15          3/8       5        14          12      A holds 3
+ *     86         14          2/8       3        12          12      B is admitted
+ * With eight blocks 20 are free at 50, and hold 19. */
+static void the_share_kept_falls_with_every_step(void **state) {
+    (void)state;
+    for (int64_t blocks = 7; blocks <= 8; blocks++) {
+        struct play play;
+        play_prefill_first(&play, 100, 0);
+        PLAY_ROWS(&play, 0, {0, 4, 21}, {5, 4, 9});
+        play.pools[0].num_gpu_blocks = blocks;
+        play.pools[0].batching.kv_admission = KV_ADMISSION_ESTIMATE;
+        play.pools[0].batching.new_token_ratio = 1 << NEW_TOKEN_RATIO_SHIFT;
+        play.pools[0].batching.new_token_ratio_decay = 1 << (NEW_TOKEN_RATIO_SHIFT - 3);
+        play_run(&play);
+        assert_ticks(play_record(&play, 1)->queue, blocks == 7 ? 81 : 45);
+        play_release(&play);
+    }
+}
+
+/* ---- trtllm ---- */
+
+static void play_trtllm(struct play *play, int64_t budget) {
+    play_init(play, 10, 1, 2, 0);
+    play->pools[0].batching.policy = BATCHING_TRTLLM;
+    play->pools[0].batching.kv_admission = KV_ADMISSION_RESERVE;
+    play->pools[0].batching.max_num_batched_tokens = budget;
+}
+
+/* Ten tokens a step. A: 4 in, 3 out; B: 7 in, 2 out, both at 0; C: 9 in, 2 out, at 5.
+ *     1     0     14   A 4            A1           B's prompt is not cut
+ *     2     14    33   A, B 7         A2 B1        1 + 7 tokens; C's nine do not fit
+ *     3     33    47   A, B           A3 B2        C's nine beside two decodes do not fit
+ *     4     47    66   C 9            C1
+ *     5     66    78   C              C2
+ * Blocks of prompt and answer: A 6 tokens, 2; B 8, 2; C 10, 3. */
+static void whole_prompts_join_decodes(void **state) {
+    (void)state;
+    struct play play;
+    play_trtllm(&play, 10);
+    PLAY_ROWS(&play, 0, {0, 4, 3}, {0, 7, 2}, {5, 9, 2});
+    play_run(&play);
+    assert_string_equal(play.steps, "r0 0-14: 0+4, blocks 2, waiting 1\n"
+                                    "r0 14-33: 0* 1+7, blocks 4, waiting 1\n"
+                                    "r0 33-47: 0* 1*, blocks 4, waiting 1\n"
+                                    "r0 47-66: 2+9, blocks 3, waiting 0\n"
+                                    "r0 66-78: 2*, blocks 3, waiting 0\n");
+    play_release(&play);
+}
+
+/* Four blocks. A: 4 in, 6 out, 3 blocks; B: 4 in, 2 out, 2 blocks: B waits for A's end, at 14 + 5 x 12, and nobody is preempted. */
+static void answers_are_reserved(void **state) {
+    (void)state;
+    struct play play;
+    play_trtllm(&play, 100);
+    PLAY_ROWS(&play, 0, {0, 4, 6}, {0, 4, 2});
+    play.pools[0].num_gpu_blocks = 4;
+    play_run(&play);
+    assert_string_equal(play.ends, "0 r0: queue 0, ttft 14, e2e 74\n"
+                                   "1 r0: queue 74, ttft 88, e2e 100\n");
+    play_release(&play);
+}
+
+/* Steps of ten tokens are waited for, two steps at most. A: 4 in, 9 out, at 0; B: 4 in, 3 out, at 15; C: 5 in, 2 out, at 70.
+ *     1     0     14   A 4           nobody decodes: no waiting
+ *     2     14    26   A
+ *     3     26    38   A             held: 1 + 4 tokens
+ *     4     38    50   A             held
+ *     5     50    66   A, B 4        twice was enough
+ *     6     66    80   A, B
+ *     7     80    94   A, B          held: 2 + 5 tokens; B ends
+ *     8     94    106  A             held: 1 + 5 tokens
+ *     9     106   123  A, C 5
+ *     10    123   137  A, C          A ends with its ninth token
+ * With D: 6 in, 1 out, at 71, C and D bring 2 + 11 tokens, and both join at 80. */
+static void newcomers_wait_for_a_fuller_step(void **state) {
+    (void)state;
+    struct play play;
+    play_trtllm(&play, 100);
+    PLAY_ROWS(&play, 0, {0, 4, 9}, {15, 4, 3}, {70, 5, 2});
+    play.pools[0].batching.batch_wait_max_tokens = 10;
+    play.pools[0].batching.batch_wait_timeout_iters = 2;
+    play_run(&play);
+    assert_string_equal(play.steps, "r0 0-14: 0+4, blocks 3, waiting 0\n"
+                                    "r0 14-26: 0*, blocks 3, waiting 0\n"
+                                    "r0 26-38: 0*, blocks 3, waiting 1\n"
+                                    "r0 38-50: 0*, blocks 3, waiting 1\n"
+                                    "r0 50-66: 0* 1+4, blocks 5, waiting 0\n"
+                                    "r0 66-80: 0* 1*, blocks 5, waiting 0\n"
+                                    "r0 80-94: 0* 1*, blocks 5, waiting 1\n"
+                                    "r0 94-106: 0*, blocks 3, waiting 1\n"
+                                    "r0 106-123: 0* 2+5, blocks 5, waiting 0\n"
+                                    "r0 123-135: 2*, blocks 2, waiting 0\n");
+    play_release(&play);
+
+    play_trtllm(&play, 100);
+    PLAY_ROWS(&play, 0, {0, 4, 9}, {15, 4, 3}, {70, 5, 2}, {71, 6, 1});
+    play.pools[0].batching.batch_wait_max_tokens = 10;
+    play.pools[0].batching.batch_wait_timeout_iters = 2;
+    play_run(&play);
+    assert_ticks(play_record(&play, 2)->queue, 10);
+    assert_ticks(play_record(&play, 3)->queue, 9);
+    play_release(&play);
+}
+
 /* ---- static ---- */
 
 /* Two slots, 8 tokens a step, patience of 20; context costs 1 a token. A: 4 in, 3 out, at 0; B: 6 in, 1 out, at 5; C: 3 in, 2 out, at
@@ -510,6 +641,11 @@ int main(void) {
         cmocka_unit_test(decodes_preempt_the_latest),
         cmocka_unit_test(a_whole_prompt_above_the_budget_is_too_long),
         cmocka_unit_test(a_preempted_prompt_above_the_budget_prefills_alone),
+        cmocka_unit_test(an_answer_must_fit_by_estimate),
+        cmocka_unit_test(the_share_kept_falls_with_every_step),
+        cmocka_unit_test(whole_prompts_join_decodes),
+        cmocka_unit_test(answers_are_reserved),
+        cmocka_unit_test(newcomers_wait_for_a_fuller_step),
         cmocka_unit_test(a_static_batch_runs_until_its_longest_ends),
         cmocka_unit_test(a_batch_may_be_delivered_whole),
         cmocka_unit_test(a_static_batch_takes_what_fits_at_its_end),
