@@ -130,7 +130,7 @@ MUTANTS = [
     # ---- batch.c: aggregates ----
     Mutant("completions in order of joining", BATCH, "if (high > low && items[high - 1].step > item.step) {", "if (false) {"),
     Mutant("a dissolved batch keeps its ends", BATCH, "    batch->ends.head = batch->ends.tail = 0;\n", ""),
-    Mutant("decoders keep the blocks of their prompts", BATCH, "    replica->held_blocks -= request->blocks; /* as many as its context needs: they follow from the aggregates now */\n    request->blocks = 0;\n", ""),
+    Mutant("decoders keep the blocks of their prompts", BATCH, "        replica->held_blocks -= request->blocks;\n        request->blocks = 0;\n", ""),
     Mutant("last blocks are full", BATCH, "    return (batch->context + batch->decoding * ahead + room) / block_size;",
            "    return (batch->context + batch->decoding * ahead) / block_size;"),
     Mutant("blocks do not grow ahead", BATCH, "residue_of(-(batch->steps + ahead), block_size);\n    for", "residue_of(-batch->steps, block_size);\n    for"),
