@@ -94,6 +94,13 @@ const struct catalog *rebuild_catalog(const struct rebuild_context *context) {
     return scenario_catalog(context->base);
 }
 
+const struct recipe *rebuild_recipe(const struct rebuild_context *context, const struct measured_row *row) {
+    const struct recipe *named = recipe_book_find(context->book, row->recipe_id);
+    return named != NULL
+               ? named
+               : recipe_book_match(context->book, rebuild_catalog(context), row->source, row->model, row->gpu);
+}
+
 const char *rebuild_skip_name(enum rebuild_skip skip) {
     static const char *const names[SKIP_COUNT] = {"",
                                                   "unknown-gpu",

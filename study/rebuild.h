@@ -37,6 +37,10 @@ void rebuild_context_free(struct rebuild_context *context); /* accepts NULL */
 
 const struct catalog *rebuild_catalog(const struct rebuild_context *context);
 
+/* The recipe of that id, or, where the row names none, the first of its source, model and GPU; NULL: there is none. For runs that do not name
+ * their recipe; rebuild_row itself goes by the id alone. */
+const struct recipe *rebuild_recipe(const struct rebuild_context *context, const struct measured_row *row);
+
 /* Why a row is not rebuilt. */
 enum rebuild_skip {
     SKIP_NONE,
@@ -52,9 +56,11 @@ enum rebuild_skip {
 
 const char *rebuild_skip_name(enum rebuild_skip skip); /* "unknown-gpu", ... */
 
+enum { REBUILD_WHY_SIZE = 160 };
+
 struct rebuilt {
     enum rebuild_skip skip;
-    char why[160];                /* of SKIP_NOT_MODELLED: the reader's rule and message */
+    char why[REBUILD_WHY_SIZE];   /* of SKIP_NOT_MODELLED: the reader's rule and message */
     struct resolved_point *point; // owned; NULL where skipped
     struct client client;
     const struct engine *engine; /* borrowed; NULL: unknown */

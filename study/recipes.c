@@ -21,6 +21,12 @@ static const struct column recipe_columns[] = {
     TEXT(chunked_prefill, COLUMN_OPTIONAL),
     TEXT(batch_wait_timeout_iters, COLUMN_OPTIONAL),
     TEXT(speculative, COLUMN_OPTIONAL),
+    TEXT(source, COLUMN_OPTIONAL),
+    TEXT(engine, COLUMN_OPTIONAL),
+    TEXT(model, COLUMN_OPTIONAL),
+    TEXT(gpu, COLUMN_OPTIONAL),
+    TEXT(precision, COLUMN_OPTIONAL),
+    TEXT(attention_dp, COLUMN_OPTIONAL),
 };
 
 static const struct column default_columns[] = {
@@ -88,6 +94,25 @@ const struct recipe *recipe_book_find(const struct recipe_book *book, const char
         return NULL;
     }
     return bsearch(&wanted, book->recipes, book->recipe_count, sizeof *book->recipes, by_id);
+}
+
+static bool is_same_row(const struct catalog *catalog, enum catalog_table table, const char *a, const char *b) {
+    size_t index = catalog_find(catalog, table, span_of(a));
+    return index != SIZE_MAX && index == catalog_find(catalog, table, span_of(b));
+}
+
+const struct recipe *recipe_book_match(const struct recipe_book *book, const struct catalog *catalog,
+                                       const char *source, const char *model, const char *gpu) {
+    for (size_t i = 0; i < book->recipe_count; i++) {
+        const struct recipe *recipe = &book->recipes[i];
+        size_t shorter = strlen(source) < strlen(recipe->source) ? strlen(source) : strlen(recipe->source);
+        if (shorter > 0 && strncmp(source, recipe->source, shorter) == 0 &&
+            is_same_row(catalog, CATALOG_LLMS, model, recipe->model) &&
+            is_same_row(catalog, CATALOG_GPUS, gpu, recipe->gpu)) {
+            return recipe;
+        }
+    }
+    return NULL;
 }
 
 const char *recipe_book_default(const struct recipe_book *book, const char *engine, const char *flag) {

@@ -11,12 +11,14 @@
 
 #include "base/arena.h"
 #include "base/diag.h"
+#include "scenarios/catalog.h"
 
 struct recipe {
     struct position at; /* first: see columns.h */
     const char *recipe_id, *kv_precision, *max_num_seqs, *max_num_batched_tokens, *prefill_chunk_tokens;
     const char *gpu_memory_fraction, *length_range_ratio, *client_requests_per_concurrency, *chunked_prefill;
     const char *batch_wait_timeout_iters, *speculative;
+    const char *source, *engine, *model, *gpu, *precision, *attention_dp; /* what it ran */
 };
 
 /* A default that holds without a condition. */
@@ -37,6 +39,10 @@ bool recipe_book_read(struct recipe_book *book, const char *dir, struct arena *a
 
 /* NULL if there is none of that name, or `id` is "". */
 const struct recipe *recipe_book_find(const struct recipe_book *book, const char *id);
+
+/* The first recipe of this source (one is a beginning of the other's name), model and GPU, by the catalogue's names; NULL: none. */
+const struct recipe *recipe_book_match(const struct recipe_book *book, const struct catalog *catalog,
+                                       const char *source, const char *model, const char *gpu);
 
 /* The engine's default of a flag as a text; "" if the folder states none without a condition. */
 const char *recipe_book_default(const struct recipe_book *book, const char *engine, const char *flag);
