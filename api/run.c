@@ -1,29 +1,9 @@
 #include <stdlib.h>
 
 #include "api/handles.h"
+#include "api/relay.h"
 #include "base/arena.h"
 #include "study/sweep.h"
-
-/* The caller's listener, for the study's. */
-struct relay {
-    tmill_progress_listener *listener;
-    void *context;
-};
-
-/* Hands the study's snapshot on as the library's. */
-static bool relay_progress(void *context, const struct progress_snapshot *snapshot) {
-    const struct relay *relay = context;
-    struct tmill_progress progress = {
-        .points_done = snapshot->points_done,
-        .points_total = snapshot->points_total,
-        .done_ratio = snapshot->done_ratio,
-        .elapsed_s = snapshot->elapsed_s,
-        .left_s = snapshot->left_s,
-        .points_per_s = snapshot->points_per_s,
-        .simulated_s = snapshot->simulated_s,
-    };
-    return relay->listener(relay->context, &progress);
-}
 
 /* The coordinates of `axis` at `index` alone, into `out`. */
 static void slice_coordinates(const struct sweep_axis *axis, size_t index, struct sweep_coordinate *out) {

@@ -188,6 +188,41 @@ TMILL_API char *tmill_screen_json(const struct tmill_screen *screen);
 TMILL_API enum tmill_status tmill_screen_write_csv(const struct tmill_screen *screen, const char *path,
                                                    struct tmill_messages *messages);
 
+/* --- validating: measured runs, simulated ---------------------------------------------------------------- */
+
+struct tmill_validation;
+
+struct tmill_validate_options {
+    const char *recipes_dir; /* the flags that servers ran with; NULL: the engines' defaults */
+    const char *const *sets; /* "fleet.main.x=value": keys for every row's scenario, in order */
+    size_t set_count;
+    const char *catalog_dir; /* NULL: the compiled-in catalogues */
+    bool has_seed;
+    uint64_t seed;
+    bool stepwise;                     /* the plain engine: the same results, slowly */
+    unsigned jobs;                     /* threads; 0: all cores. Changes no result */
+    tmill_progress_listener *listener; /* NULL: none */
+    void *context;                     /* the listener's */
+};
+
+/* Rebuilds and simulates every measured run of a CSV file, or replays its requests (docs/measured-format.md). TMILL_DONE:
+ * `*validation` is set. `options` may be NULL. */
+TMILL_API enum tmill_status tmill_validate(const char *path, const struct tmill_validate_options *options,
+                                           struct tmill_validation **validation, struct tmill_messages *messages);
+TMILL_API void tmill_validation_free(struct tmill_validation *validation);
+
+/* For people: what was skipped and flagged, errors by class and cell. */
+TMILL_API char *tmill_validation_table(const struct tmill_validation *validation);
+
+/* One JSON object with stable keys. */
+TMILL_API char *tmill_validation_json(const struct tmill_validation *validation);
+
+/* Write a file, whole or not at all: one row a prediction; a picture of measured against predicted. */
+TMILL_API enum tmill_status tmill_validation_write_csv(const struct tmill_validation *validation, const char *path,
+                                                       struct tmill_messages *messages);
+TMILL_API enum tmill_status tmill_validation_write_svg(const struct tmill_validation *validation, const char *path,
+                                                       struct tmill_messages *messages);
+
 /* --- what the library knows ------------------------------------------------------------------------------ */
 
 /* JSON Schema (draft 2020-12) of scenario files. */

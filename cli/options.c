@@ -16,7 +16,9 @@ enum option_id {
     OPTION_OUTPUT,
     OPTION_JSON,
     OPTION_CSV,
+    OPTION_SVG,
     OPTION_REQUESTS,
+    OPTION_RECIPES,
     OPTION_POINT,
     OPTION_STRICT,
     OPTION_STEPWISE,
@@ -37,26 +39,32 @@ struct option_row {
 };
 
 static const struct option_row rows[] = {
-    {OPTION_SET, "set", 0, "KEY=VALUE", COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN | COMMAND_CHECK,
+    {OPTION_SET, "set", 0, "KEY=VALUE", COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN | COMMAND_CHECK | COMMAND_VALIDATE,
      "change a key of the scenario; may be repeated, a later one wins"},
-    {OPTION_SEED, "seed", 0, "N", COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN | COMMAND_CHECK,
+    {OPTION_SEED, "seed", 0, "N", COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN | COMMAND_CHECK | COMMAND_VALIDATE,
      "seed, instead of the scenario's"},
-    {OPTION_JOBS, "jobs", 'j', "N", COMMAND_RUN | COMMAND_SWEEP, "threads (default: all cores); changes no result"},
+    {OPTION_JOBS, "jobs", 'j', "N", COMMAND_RUN | COMMAND_SWEEP | COMMAND_VALIDATE,
+     "threads (default: all cores); changes no result"},
     {OPTION_OUTPUT, "output", 'o', "FILE", COMMAND_RUN | COMMAND_SWEEP, "write results to an HDF5 / netCDF-4 file"},
-    {OPTION_JSON, "json", 0, NULL, COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN | COMMAND_CHECK | COMMAND_CATALOG,
+    {OPTION_JSON, "json", 0, NULL,
+     COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN | COMMAND_CHECK | COMMAND_CATALOG | COMMAND_VALIDATE,
      "print JSON instead of a table"},
-    {OPTION_CSV, "csv", 0, "FILE", COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN, "write one row a point"},
+    {OPTION_CSV, "csv", 0, "FILE", COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN | COMMAND_VALIDATE,
+     "write one row a point (validate: a prediction)"},
+    {OPTION_SVG, "svg", 0, "FILE", COMMAND_VALIDATE, "draw measured against predicted"},
     {OPTION_REQUESTS, "requests", 0, "FILE", COMMAND_RUN, "write one row a request (CSV)"},
+    {OPTION_RECIPES, "recipes", 0, "DIR", COMMAND_VALIDATE,
+     "recipes.csv: the flags that the measured servers ran with (default: their engines' defaults)"},
     {OPTION_POINT, "point", 0, "N", COMMAND_RUN, "run this point of the sweep, from 0"},
     {OPTION_STRICT, "strict", 0, NULL, COMMAND_RUN | COMMAND_SWEEP, "exit 5 if a point is saturated or misses its SLO"},
-    {OPTION_STEPWISE, "stepwise", 0, NULL, COMMAND_RUN | COMMAND_SWEEP,
+    {OPTION_STEPWISE, "stepwise", 0, NULL, COMMAND_RUN | COMMAND_SWEEP | COMMAND_VALIDATE,
      "use the stepwise engine: the same results, slowly"},
     {OPTION_MARKDOWN, "markdown", 0, NULL, COMMAND_SCHEMA, "print the reference page of the keys instead"},
     {OPTION_METRICS, "metrics", 0, NULL, COMMAND_SCHEMA, "print the reference page of the results' metrics instead"},
     {OPTION_CATALOG, "catalog", 0, "DIR",
-     COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN | COMMAND_CHECK | COMMAND_CATALOG,
+     COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN | COMMAND_CHECK | COMMAND_CATALOG | COMMAND_VALIDATE,
      "catalogues to use instead of the compiled-in ones"},
-    {OPTION_QUIET, "quiet", 'q', NULL, COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN | COMMAND_CHECK,
+    {OPTION_QUIET, "quiet", 'q', NULL, COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN | COMMAND_CHECK | COMMAND_VALIDATE,
      "no progress, warnings or notes on stderr"},
     {OPTION_HELP, "help", 'h', NULL, COMMAND_ALL, "print this help"},
 };
@@ -140,6 +148,8 @@ static bool apply_valued(struct options *options, const struct option_row *row, 
     case OPTION_POINT: options->has_point = true; return number_argument(row, text, 0, UINT32_MAX, &options->point);
     case OPTION_OUTPUT: return set_path(row, text, &options->output);
     case OPTION_CSV: return set_path(row, text, &options->csv);
+    case OPTION_SVG: return set_path(row, text, &options->svg);
+    case OPTION_RECIPES: return set_path(row, text, &options->recipes);
     case OPTION_REQUESTS: return set_path(row, text, &options->requests);
     case OPTION_CATALOG: return set_path(row, text, &options->catalog_dir);
     case OPTION_JOBS:

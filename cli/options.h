@@ -14,7 +14,8 @@ enum command_bit {
     COMMAND_SCHEMA = 8,
     COMMAND_CATALOG = 16,
     COMMAND_SCREEN = 32,
-    COMMAND_ALL = 63,
+    COMMAND_VALIDATE = 64,
+    COMMAND_ALL = 127,
 };
 
 struct options;
@@ -42,7 +43,7 @@ struct options {
     unsigned jobs; /* 0: all cores */
     bool has_point;
     uint64_t point;
-    const char *output, *csv, *requests, *catalog_dir; /* NULL: not given */
+    const char *output, *csv, *svg, *requests, *recipes, *catalog_dir; /* NULL: not given */
     bool json, quiet, stepwise, strict, markdown, metrics, help;
 };
 

@@ -13,7 +13,7 @@
 #include "api/tokenmill.h"
 #include "cli/terminal.h"
 
-enum { OUTPUT_COUNT = 3 };
+enum { OUTPUT_COUNT = 4 };
 
 static int cannot_write(const char *path, const char *why) {
     usage_error("cannot write '%s': %s", path, why);
@@ -74,13 +74,13 @@ static int check_output(const char *path, bool must_be_regular) {
 }
 
 int outputs_check(const struct options *options) {
-    const char *paths[OUTPUT_COUNT] = {options->output, options->csv, options->requests};
+    const char *paths[OUTPUT_COUNT] = {options->output, options->csv, options->requests, options->svg};
     for (size_t i = 0; i < OUTPUT_COUNT; i++) {
         if (paths[i] == NULL) {
             continue;
         }
         if (same_file(paths[i], options->operands[0])) {
-            usage_error("'%s' is the scenario itself: results would overwrite it", paths[i]);
+            usage_error("'%s' is the input itself: results would overwrite it", paths[i]);
             return TMILL_USAGE;
         }
         for (size_t j = 0; j < i; j++) {
