@@ -284,6 +284,9 @@ static void fill_delays(struct resolver *resolver, const struct pool_parts *part
     delays->base = units_of_s(view_number(&delay, "base"));
     delays->per_input_token = units_of_s(view_number(&delay, "per_input_token"));
     delays->quantum = units_of_s(view_number(&parts->step, "quantum"));
+    struct view frontend = view_block(resolver->arena, parts->view, "frontend");
+    config->frontend_base = units_of_s(view_number(&frontend, "per_request"));
+    config->frontend_per_input_token = units_of_s(view_number(&frontend, "per_input_token"));
     config->token_delay = units_of_s(view_number(&parts->step, "token_delay"));
     config->finish_delay = units_of_s(view_number(&parts->step, "finish_delay"));
 }

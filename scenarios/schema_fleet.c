@@ -124,6 +124,24 @@ static const struct field arrival_delay_fields[] = {
 static const struct block arrival_delay_block = {"fleet[].step_time.arrival_delay", FIELDS(arrival_delay_fields),
                                                  NO_ALIASES};
 
+static const struct field frontend_fields[] = {
+    {.key = "per_request",
+     .shapes = SHAPE_NUMBER,
+     .unit = "s",
+     .min = 0,
+     .max = 10,
+     .fallback = "0",
+     .help = "For each request"},
+    {.key = "per_input_token",
+     .shapes = SHAPE_NUMBER,
+     .unit = "s",
+     .min = 0,
+     .max = 1,
+     .fallback = "0",
+     .help = "For each token of its prompt"},
+};
+static const struct block frontend_block = {"fleet[].frontend", FIELDS(frontend_fields), NO_ALIASES};
+
 #define EFFICIENCY(name, text)                                                                                         \
     { .key = name, .shapes = SHAPE_NUMBER, .unit = "ratio", .min = 0.01, .max = 1, .help = text }
 static const struct field efficiency_fields[] = {
@@ -340,6 +358,11 @@ static const struct field fleet_fields[] = {
      .max = 1e12,
      .help = "KV blocks of a replica; by default what memory holds (`linear` without a GPU: no limit)"},
     {.key = "batching", .shapes = SHAPE_BLOCK, .block = &batching_block, .help = "The scheduler"},
+    {.key = "frontend",
+     .shapes = SHAPE_BLOCK,
+     .block = &frontend_block,
+     .help =
+         "API server and tokeniser of a replica: one request after the other, between router and scheduler; a burst queues here"},
     {.key = "step_time", .shapes = SHAPE_BLOCK, .block = &step_time_block, .help = "What a step takes"},
     {.key = "power",
      .shapes = SHAPE_BLOCK,

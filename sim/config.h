@@ -77,6 +77,8 @@ struct pool_config {
     int64_t num_gpu_blocks; /* per replica, or KV_BLOCKS_UNLIMITED */
     int64_t max_model_len;
     const struct step_model *step_model; /* borrowed */
+    /* API server and tokeniser of a replica: one request after the other, between router and queue; units */
+    i128 frontend_base, frontend_per_input_token;
     i128 token_delay;                    /* units a token, client side */
     i128 finish_delay;                   /* units, added once to e2e */
 };

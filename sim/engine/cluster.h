@@ -23,8 +23,8 @@
 
 struct request {
     int64_t id;
-    uint64_t ordinal; /* in its workload */
-    int64_t arrival_key, visible_key;
+    uint64_t ordinal;                 /* in its workload */
+    int64_t arrival_key, visible_key; /* visible: to the router; once routed, to the scheduler */
     uint64_t draw;
     int64_t input, output;
     int64_t target;     /* tokens to prefill: the prompt, and after a preemption what was generated */
@@ -39,6 +39,7 @@ struct request {
     uint32_t workload, pool, replica, client; /* replica: global index, UINT32_MAX before routing */
     uint32_t turn;                            /* round-robin: the global index that was dealt at the arrival */
     bool live;                                /* not free in the slab */
+    bool routed;                              /* in its replica's frontend, or beyond it */
     bool ended;                               /* recorded; under `static` it may still hold its slot */
     bool running;                             /* in a batch */
 
@@ -71,7 +72,7 @@ struct intake {
     struct arrival_source *source; /* owned */
     struct arrival next;           /* an open loop reads one ahead, */
     bool has_next;                 /* if it has one; a closed loop never does */
-    struct pending_heap invisible; /* delayed on the way to the router */
+    struct pending_heap invisible; /* delayed on the way to the router, or in a frontend after it */
     uint64_t ordinal;              /* of the next arrival */
     struct random_stream input_stream, output_stream;
 };
@@ -112,6 +113,7 @@ struct cluster {
     uint32_t replica_count;
     uint64_t admissions;  /* counter of admissions to batches */
     int64_t *outstanding; /* owned: waiting and running, by replica */
+    i128 *frontend_free;  /* owned: when its frontend has served all that it was given, by replica */
     struct router router;
     struct request *requests; /* owned slab */
     uint32_t *free_requests;  /* owned stack */

@@ -37,6 +37,7 @@ void cluster_init(struct cluster *cluster, const struct sim_config *config, cons
     recorder_init(&cluster->recorder, config, observer, outcome);
     init_pools(cluster);
     cluster->outstanding = xcalloc(cluster->replica_count, sizeof *cluster->outstanding);
+    cluster->frontend_free = xcalloc(cluster->replica_count, sizeof *cluster->frontend_free);
     cluster->engine->init(cluster);
     router_init(&cluster->router, config);
     calendar_init(&cluster->calendar, 2 * config->workload_count + cluster->replica_count);
@@ -57,6 +58,7 @@ void cluster_release(struct cluster *cluster) {
     free(cluster->intakes);
     free(cluster->pools);
     free(cluster->outstanding);
+    free(cluster->frontend_free);
     free(cluster->requests);
     free(cluster->free_requests);
 }

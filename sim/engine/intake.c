@@ -94,8 +94,7 @@ static uint32_t new_request(struct cluster *cluster, uint32_t workload, const st
 
 bool pool_accepts(const struct pool_config *config, int64_t input, int64_t output, enum reject_reason *reason) {
     enum batching_policy policy = config->batching.policy;
-    bool whole_prompts =
-        (policy == BATCHING_PREFILL_FIRST || policy == BATCHING_TRTLLM) && config->batching.chunk == 0;
+    bool whole_prompts = (policy == BATCHING_PREFILL_FIRST || policy == BATCHING_TRTLLM) && config->batching.chunk == 0;
     if (input >= config->max_model_len || (whole_prompts && input > config->batching.max_num_batched_tokens)) {
         *reason = REJECT_TOO_LONG;
         return false;
@@ -105,6 +104,26 @@ bool pool_accepts(const struct pool_config *config, int64_t input, int64_t outpu
         return false;
     }
     return true;
+}
+
+/* Puts the earliest invisible request into the calendar. */
+static void announce_invisible(struct cluster *cluster, uint32_t workload) {
+    const struct pending_heap *heap = &cluster->intakes[workload].invisible;
+    size_t source = source_of_invisible(cluster, workload);
+    if (heap->count == 0) {
+        calendar_clear(&cluster->calendar, source);
+        return;
+    }
+    const struct pending *first = &heap->items[0];
+    struct event event = {.key = first->key, .class = EVENT_ARRIVAL, .index = workload, .ordinal = first->ordinal};
+    calendar_set(&cluster->calendar, source, event);
+}
+
+static void push_invisible(struct cluster *cluster, uint32_t index) {
+    const struct request *request = &cluster->requests[index];
+    struct pending pending = {request->visible_key, request->ordinal, index};
+    pending_push(&cluster->intakes[request->workload].invisible, pending);
+    announce_invisible(cluster, request->workload);
 }
 
 static void enqueue_centrally(struct cluster *cluster, uint32_t index, int64_t key) {
@@ -124,6 +143,36 @@ static uint32_t pool_of_replica(const struct cluster *cluster, uint32_t replica)
 
 static uint32_t pick_replica(struct cluster *cluster, const struct request *request) {
     return router_pick(&cluster->router, request->workload, request->draw, cluster->outstanding);
+}
+
+/* Hands an accepted request to those who serve it. */
+static void hand_over(struct cluster *cluster, uint32_t index, int64_t key) {
+    if (cluster->config->routing == ROUTING_CENTRAL_QUEUE) {
+        enqueue_centrally(cluster, index, key);
+    } else {
+        cluster->engine->enqueue(cluster, index, key);
+    }
+}
+
+/* The frontend of the request's replica, under central-queue of its pool, serves it after those before it. False if there is none. */
+static bool enter_frontend(struct cluster *cluster, uint32_t index) {
+    struct request *request = &cluster->requests[index];
+    const struct pool_config *pool = &cluster->config->pools[request->pool];
+    i128 service = pool->frontend_base + pool->frontend_per_input_token * request->input;
+    if (service == 0) {
+        return false;
+    }
+    bool central = cluster->config->routing == ROUTING_CENTRAL_QUEUE;
+    i128 *idle = &cluster->frontend_free[central ? cluster->pools[request->pool].begin : request->replica];
+    i128 visible = instant_of_key(request->visible_key);
+    int64_t key;
+    *idle = (visible > *idle ? visible : *idle) + service;
+    if (cluster_event_key(cluster, *idle, &key)) {
+        request->visible_key = key + (instant_of_key(key) < *idle);
+        request->routed = true;
+        push_invisible(cluster, index);
+    }
+    return true;
 }
 
 /* Routes a request, then lets its replica's pool accept or reject it. */
@@ -146,24 +195,9 @@ static void route(struct cluster *cluster, uint32_t index) {
     enum reject_reason reason;
     if (!pool_accepts(pool, request->input, request->output, &reason)) {
         cluster_reject(cluster, index, reason, key);
-    } else if (central) {
-        enqueue_centrally(cluster, index, key);
-    } else {
-        cluster->engine->enqueue(cluster, index, key);
+    } else if (!enter_frontend(cluster, index)) {
+        hand_over(cluster, index, key);
     }
-}
-
-/* Puts the earliest invisible request into the calendar. */
-static void announce_invisible(struct cluster *cluster, uint32_t workload) {
-    const struct pending_heap *heap = &cluster->intakes[workload].invisible;
-    size_t source = source_of_invisible(cluster, workload);
-    if (heap->count == 0) {
-        calendar_clear(&cluster->calendar, source);
-        return;
-    }
-    const struct pending *first = &heap->items[0];
-    struct event event = {.key = first->key, .class = EVENT_ARRIVAL, .index = workload, .ordinal = first->ordinal};
-    calendar_set(&cluster->calendar, source, event);
 }
 
 void intake_arrival(struct cluster *cluster, uint32_t workload, int64_t key) {
@@ -186,8 +220,7 @@ void intake_arrival(struct cluster *cluster, uint32_t workload, int64_t key) {
         request->turn = pick_replica(cluster, request);
     }
     if (request->visible_key > key) {
-        pending_push(&intake->invisible, (struct pending){request->visible_key, request->ordinal, index});
-        announce_invisible(cluster, workload);
+        push_invisible(cluster, index);
     } else {
         route(cluster, index);
     }
@@ -196,7 +229,11 @@ void intake_arrival(struct cluster *cluster, uint32_t workload, int64_t key) {
 void intake_visible(struct cluster *cluster, uint32_t workload) {
     struct pending pending = pending_pop(&cluster->intakes[workload].invisible);
     announce_invisible(cluster, workload);
-    route(cluster, pending.request);
+    if (cluster->requests[pending.request].routed) {
+        hand_over(cluster, pending.request, pending.key);
+    } else {
+        route(cluster, pending.request);
+    }
 }
 
 void intake_request_ended(struct cluster *cluster, const struct request *request, i128 instant, bool rejected) {

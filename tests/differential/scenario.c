@@ -251,6 +251,8 @@ static void make_pool(struct dice *dice, struct random_scenario *scenario, size_
         .step_model = model,
         .token_delay = chance(dice, 0.2) ? between(dice, 0, 1000000000) : 0,
         .finish_delay = chance(dice, 0.2) ? between(dice, 0, 1000000000000) : 0,
+        .frontend_base = chance(dice, 0.2) ? (i128)(uniform(dice) * 0.02 * UNIT_PER_S) : 0,
+        .frontend_per_input_token = chance(dice, 0.1) ? (i128)(uniform(dice) * 0.001 * UNIT_PER_S) : 0,
     };
     make_batching(dice, &pool->batching);
     pool->num_gpu_blocks = chance(dice, 0.3) ? KV_BLOCKS_UNLIMITED : between(dice, 4, 120);

@@ -253,6 +253,34 @@ static void newcomers_wait_for_a_fuller_step(void **state) {
     play_release(&play);
 }
 
+/* ---- frontends ---- */
+
+/* A frontend takes 3 ticks a request and half a tick a token: 5 for each of three prompts of 4 that come at once.
+ *     1     5     19   A 4           visible at 5; B at 10, C at 15
+ *     2     19    37   B 4, C 4
+ * D comes at 30, when the frontend is idle: at 35. With two replicas in turn, A and B are visible at 5, C at 10. */
+static void a_burst_queues_in_the_frontend(void **state) {
+    (void)state;
+    for (int replicas = 1; replicas <= 2; replicas++) {
+        struct play play;
+        play_init(&play, 10, 1, 2, 0);
+        PLAY_ROWS(&play, 0, {0, 4, 1}, {0, 4, 1}, {0, 4, 1}, {30, 4, 1});
+        play.pools[0].replicas = replicas;
+        play.pools[0].frontend_base = 3 * TICK;
+        play.pools[0].frontend_per_input_token = TICK / 2;
+        play_run(&play);
+        assert_string_equal(play.steps, replicas == 1 ? "r0 5-19: 0+4, blocks 1, waiting 0\n"
+                                                        "r0 19-37: 1+4 2+4, blocks 2, waiting 0\n"
+                                                        "r0 37-51: 3+4, blocks 1, waiting 0\n"
+                                                      : "r0 5-19: 0+4, blocks 1, waiting 0\n"
+                                                        "r1 5-19: 1+4, blocks 1, waiting 0\n"
+                                                        "r0 19-33: 2+4, blocks 1, waiting 0\n"
+                                                        "r1 35-49: 3+4, blocks 1, waiting 0\n");
+        assert_ticks(play_record(&play, 2)->queue, 19);
+        play_release(&play);
+    }
+}
+
 /* ---- static ---- */
 
 /* Two slots, 8 tokens a step, patience of 20; context costs 1 a token. A: 4 in, 3 out, at 0; B: 6 in, 1 out, at 5; C: 3 in, 2 out, at
@@ -646,6 +674,7 @@ int main(void) {
         cmocka_unit_test(whole_prompts_join_decodes),
         cmocka_unit_test(answers_are_reserved),
         cmocka_unit_test(newcomers_wait_for_a_fuller_step),
+        cmocka_unit_test(a_burst_queues_in_the_frontend),
         cmocka_unit_test(a_static_batch_runs_until_its_longest_ends),
         cmocka_unit_test(a_batch_may_be_delivered_whole),
         cmocka_unit_test(a_static_batch_takes_what_fits_at_its_end),
