@@ -1,6 +1,7 @@
 #include "models/memory.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "base/check.h"
 #include "models/priors.h"
@@ -24,16 +25,27 @@ static double activation_byte(const struct memory_request *request) {
     return (double)request->max_num_batched_tokens * token_byte + (double)request->max_num_seqs * logit_byte;
 }
 
+/* What one GPU has for KV. */
+static double kv_byte(const struct memory_request *request, const struct memory_plan *plan) {
+    double workspace = plan->activation_byte_per_gpu + plan->overhead_byte_per_gpu;
+    switch (request->engine) {
+    case SERVING_SGLANG: return plan->usable_byte - plan->weight_byte_per_gpu;
+    case SERVING_TRTLLM:
+        return request->gpu_memory_utilization * (plan->usable_byte - plan->weight_byte_per_gpu - workspace);
+    default: return plan->usable_byte - plan->weight_byte_per_gpu - workspace;
+    }
+}
+
 static void plan_fill(const struct memory_request *request, struct memory_plan *plan) {
     const struct llm *llm = request->llm;
     int64_t ranks = request->tensor_parallel;
     plan->weight_byte = llm_weight_byte(llm, request->precision);
-    plan->usable_byte = gpu_mem_byte(request->gpu) * request->gpu_memory_utilization;
+    bool is_share_of_free = request->engine == SERVING_TRTLLM;
+    plan->usable_byte = gpu_mem_byte(request->gpu) * (is_share_of_free ? 1 : request->gpu_memory_utilization);
     plan->weight_byte_per_gpu = plan->weight_byte / (double)ranks;
     plan->activation_byte_per_gpu = activation_byte(request);
     plan->overhead_byte_per_gpu = PRIOR_CONTEXT_BYTE + (ranks > 1 ? PRIOR_NCCL_BYTE : 0);
-    plan->kv_byte_per_gpu =
-        plan->usable_byte - plan->weight_byte_per_gpu - plan->activation_byte_per_gpu - plan->overhead_byte_per_gpu;
+    plan->kv_byte_per_gpu = kv_byte(request, plan);
     plan->kv_byte_per_tok_per_gpu = llm_kv_byte_per_tok_per_gpu(llm, request->kv_precision, ranks);
     plan->kv_byte_per_tok = llm_kv_byte_per_tok(llm, request->kv_precision, ranks);
     double blocks = floor(plan->kv_byte_per_gpu / (plan->kv_byte_per_tok_per_gpu * (double)request->block_size));
@@ -50,20 +62,44 @@ static bool weights_fit(const struct memory_request *request, const struct memor
                       request->gpu->name, request->gpu->mem_gb * (double)request->tensor_parallel);
 }
 
+enum { ARITHMETIC_SIZE = 256 };
+
+/* "85.9 GB x 0.9 = 77.3 GB per GPU - weights 16.1 - activations 1.2 - overhead 0.7 = 59.3 GB". */
+static void arithmetic(const struct memory_request *request, const struct memory_plan *plan,
+                       char text[ARITHMETIC_SIZE]) {
+    double memory = gpu_mem_byte(request->gpu) / GB, share = request->gpu_memory_utilization,
+           kv = plan->kv_byte_per_gpu / GB;
+    double weights = plan->weight_byte_per_gpu / GB;
+    double activations = plan->activation_byte_per_gpu / GB, overhead = plan->overhead_byte_per_gpu / GB;
+    switch (request->engine) {
+    case SERVING_SGLANG:
+        snprintf(text, ARITHMETIC_SIZE, "%.1f GB x %.15g = %.1f GB per GPU - weights %.1f = %.1f GB", memory, share,
+                 plan->usable_byte / GB, weights, kv);
+        return;
+    case SERVING_TRTLLM:
+        snprintf(text, ARITHMETIC_SIZE,
+                 "%.15g x (%.1f GB per GPU - weights %.1f - activations %.1f - overhead %.1f) = %.1f GB", share, memory,
+                 weights, activations, overhead, kv);
+        return;
+    default:
+        snprintf(text, ARITHMETIC_SIZE,
+                 "%.1f GB x %.15g = %.1f GB per GPU - weights %.1f - activations %.1f - overhead %.1f = %.1f GB",
+                 memory, share, plan->usable_byte / GB, weights, activations, overhead, kv);
+    }
+}
+
 static bool blocks_fit(const struct memory_request *request, const struct memory_plan *plan, struct diags *diags,
                        struct position at) {
     if (plan->num_gpu_blocks >= 1) {
         return true;
     }
-    return diag_error(
-        diags, at, "model-fits",
-        "%s in %s leaves no room for its KV cache on %lld x %s: %.1f GB x %.15g = %.1f GB per GPU - weights "
-        "%.1f - activations %.1f - overhead %.1f = %.1f GB; raise tensor_parallel or lower "
-        "max_num_batched_tokens",
-        request->llm->name, precision_name(request->precision), (long long)request->tensor_parallel, request->gpu->name,
-        gpu_mem_byte(request->gpu) / GB, request->gpu_memory_utilization, plan->usable_byte / GB,
-        plan->weight_byte_per_gpu / GB, plan->activation_byte_per_gpu / GB, plan->overhead_byte_per_gpu / GB,
-        plan->kv_byte_per_gpu / GB);
+    char text[ARITHMETIC_SIZE];
+    arithmetic(request, plan, text);
+    return diag_error(diags, at, "model-fits",
+                      "%s in %s leaves no room for its KV cache on %lld x %s: %s; raise tensor_parallel or lower "
+                      "max_num_batched_tokens",
+                      request->llm->name, precision_name(request->precision), (long long)request->tensor_parallel,
+                      request->gpu->name, text);
 }
 
 bool memory_plan_make(const struct memory_request *request, struct memory_plan *plan, struct diags *diags,
@@ -84,11 +120,8 @@ bool memory_plan_make(const struct memory_request *request, struct memory_plan *
 
 const char *memory_plan_text(const struct memory_request *request, const struct memory_plan *plan,
                              struct arena *arena) {
-    return arena_format(arena,
-                        "%.1f GB x %.15g = %.1f GB per GPU - weights %.1f - activations %.1f - overhead %.1f = %.1f GB "
-                        "for KV: %lld blocks of %lld tokens (%.15g B per token and GPU)",
-                        gpu_mem_byte(request->gpu) / GB, request->gpu_memory_utilization, plan->usable_byte / GB,
-                        plan->weight_byte_per_gpu / GB, plan->activation_byte_per_gpu / GB,
-                        plan->overhead_byte_per_gpu / GB, plan->kv_byte_per_gpu / GB, (long long)plan->num_gpu_blocks,
-                        (long long)request->block_size, plan->kv_byte_per_tok_per_gpu);
+    char text[ARITHMETIC_SIZE];
+    arithmetic(request, plan, text);
+    return arena_format(arena, "%s for KV: %lld blocks of %lld tokens (%.15g B per token and GPU)", text,
+                        (long long)plan->num_gpu_blocks, (long long)request->block_size, plan->kv_byte_per_tok_per_gpu);
 }

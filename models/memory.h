@@ -1,8 +1,11 @@
 /* memory.h - what fits: weights, activations and the KV cache of one replica, with the arithmetic for people.
  *
- *     KV bytes per GPU = memory x gpu_memory_utilization - weights / tp - activations - overhead
  *     num_gpu_blocks   = floor(KV bytes per GPU / (block_size x KV bytes per token and GPU))
- * as vLLM measures it at start-up. Activations: the peak of a forward pass over max_num_batched_tokens, 2 B x (4
+ *     KV bytes per GPU, with u = gpu_memory_utilization, by serving engine:
+ *         vLLM           memory x u - weights / tp - activations - overhead        (u of all, measured at start-up)
+ *         SGLang         memory x u - weights / tp                                  (u covers weights and KV alone: mem-fraction-static)
+ *         TensorRT-LLM   u x (memory - weights / tp - activations - overhead)       (u of what is free: free_gpu_memory_fraction)
+ * Activations: the peak of a forward pass over max_num_batched_tokens, 2 B x (4
  * hidden + 3 FFN width / tp) a token, and 8 B x vocab / tp for each of max_num_seqs samples; overhead: context,
  * graphs, NCCL buffers (models/priors.h). Memory: gpu_mem_byte; a GB printed is 1e9 bytes.
  * Check value: Llama-3.1-8B, bf16, 1 x 80 GB, 0.9, 8192 tokens, 256 sequences, blocks of 16: 77.31 - 16.06 - 1.24 -
@@ -14,10 +17,12 @@
 #include "base/diag.h"
 #include "models/gpu.h"
 #include "models/llm.h"
+#include "models/serving_engine.h"
 
 struct memory_request {
     const struct llm *llm; /* borrowed */
     const struct gpu *gpu; /* borrowed */
+    enum serving_engine engine;
     enum precision precision, kv_precision;
     int64_t tensor_parallel;
     double gpu_memory_utilization; /* 0..1 */
@@ -25,7 +30,7 @@ struct memory_request {
     int64_t max_num_batched_tokens, max_num_seqs;
 };
 
-/* Bytes; per GPU unless named otherwise. */
+/* Bytes; per GPU unless named otherwise. `usable`: what weights, activations, overhead and KV share; under SGLang weights and KV. */
 struct memory_plan {
     double weight_byte; /* of the replica */
     double usable_byte, weight_byte_per_gpu, activation_byte_per_gpu, overhead_byte_per_gpu, kv_byte_per_gpu;

@@ -19,6 +19,7 @@ struct pool_parts {
     const struct gpu *gpu; /* NULL: none named */
     const struct llm *llm; /* NULL: none named */
     enum precision precision, kv_precision;
+    enum serving_engine engine;
     int64_t tensor_parallel;
     struct node_spec node;
     struct roofline_step roofline;  /* if gpu and llm are there */
@@ -230,6 +231,7 @@ static void fill_memory_request(const struct pool_parts *parts, const struct poo
                                 struct memory_request *request) {
     *request = (struct memory_request){.llm = parts->llm,
                                        .gpu = parts->gpu,
+                                       .engine = parts->engine,
                                        .precision = parts->precision,
                                        .kv_precision = parts->kv_precision,
                                        .tensor_parallel = parts->tensor_parallel,
@@ -396,6 +398,9 @@ bool resolve_pool(struct resolver *resolver, const struct view *view, size_t ind
         return false;
     }
     find_precisions(&parts);
+    if (view_has(view, "engine")) {
+        CHECK(serving_engine_from_text(span_of(view_text(view, "engine")), &parts.engine));
+    }
     find_node(resolver, &parts);
     config->replicas = view_integer(view, "replicas");
     config->gpus_per_replica = parts.tensor_parallel;

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/check.h"
+#include "scenarios/engine_defaults.h"
 #include "scenarios/layers.h"
 #include "scenarios/resolve.h"
 #include "scenarios/schema.h"
@@ -159,6 +160,7 @@ static struct resolved_point *point_make(const struct scenario *scenario, size_t
         arena_free(arena);
         return NULL;
     }
+    tree = engine_defaults_apply(arena, scenario->catalog, tree);
     bool is_ok = is_checked || schema_check(arena, tree, diags);
     return resolve_tree(&scenario->context, arena, tree, is_ok, diags);
 }
@@ -249,7 +251,8 @@ static bool read_all(struct scenario *scenario, const char *text, const struct s
             return false; /* what the sweep gives is missing without it */
         }
     }
-    scenario->resolved_text = node_to_yaml(schema_with_defaults(scenario->arena, whole));
+    const struct node *with_engines = engine_defaults_apply(scenario->arena, scenario->catalog, whole);
+    scenario->resolved_text = node_to_yaml(schema_with_defaults(scenario->arena, with_engines));
     return true;
 }
 
@@ -341,6 +344,7 @@ struct resolved_point *scenario_vary(const struct scenario *scenario, size_t poi
     for (size_t i = 0; i < set_count; i++) {
         tree = layers_set(arena, tree, sets[i], i + 1, diags);
     }
+    tree = engine_defaults_apply(arena, scenario->catalog, tree);
     bool is_ok = diags_error_count(diags) == errors_before && schema_check(arena, tree, diags);
     return resolve_tree(&scenario->context, arena, tree, is_ok, diags);
 }

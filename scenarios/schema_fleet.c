@@ -296,6 +296,11 @@ static const struct field fleet_fields[] = {
      .shapes = SHAPE_TEXT | SHAPE_COLUMNS,
      .table = CATALOG_LLMS,
      .help = "A language model of the catalogue, or a map with its columns; likewise"},
+    {.key = "engine",
+     .shapes = SHAPE_WORD,
+     .words = "vllm|sglang|trtllm",
+     .help =
+         "The program that serves. It sets what its own defaults are (docs/engines.md) where the keys below are not given: scheduler, block size, memory share; without it the defaults of this page hold"},
     {.key = "precision",
      .shapes = SHAPE_WORD,
      .words = "bf16|fp16|fp8|int8|int4|fp4",
@@ -345,7 +350,8 @@ static const struct field fleet_fields[] = {
      .min = 0.01,
      .max = 1,
      .fallback = "0.9",
-     .help = "Share of GPU memory that the engine may use"},
+     .help =
+         "Share of GPU memory that the engine may use; under `sglang` for weights and KV (mem-fraction-static), under `trtllm` of what is left for KV (free_gpu_memory_fraction)"},
     {.key = "block_size",
      .shapes = SHAPE_INTEGER,
      .min = 1,

@@ -77,6 +77,89 @@ static struct resolved_point *only_point(struct fixture *fixture, const char *te
     return scenario_resolve(fixture->scenario, 0);
 }
 
+static const struct pool_config *pool_of(struct fixture *fixture, const char *text, struct resolved_point **point) {
+    scenario_free(fixture->scenario);
+    *point = only_point(fixture, text);
+    return &(*point)->sim.pools[0];
+}
+
+/* docs/engines.md: H100 (80 GB) and B200 (180 GB). */
+static void an_engine_brings_its_own_defaults(void **state) {
+    struct fixture *fixture = *state;
+    struct resolved_point *point;
+    const struct pool_config *pool = pool_of(fixture, HEAD WORKLOAD FLEET "    engine: vllm\n", &point);
+    assert_int_equal(pool->batching.policy, BATCHING_CONTINUOUS);
+    assert_int_equal(pool->batching.max_num_seqs, 1024);
+    assert_int_equal(pool->batching.kv_admission, KV_ADMISSION_PROMPT);
+    assert_int_equal(pool->block_size, 16);
+    resolved_point_free(point);
+
+    pool = pool_of(fixture, HEAD WORKLOAD FLEET "    engine: sglang\n", &point);
+    assert_int_equal(pool->batching.policy, BATCHING_PREFILL_FIRST);
+    assert_int_equal(pool->batching.chunk, 8192);
+    assert_int_equal(pool->batching.kv_admission, KV_ADMISSION_ESTIMATE);
+    assert_int_equal(pool->batching.new_token_ratio, 734003);     /* 0.7 */
+    assert_int_equal(pool->batching.new_token_ratio_min, 102760); /* 0.098 */
+    assert_int_equal(pool->batching.new_token_ratio_decay, 1052); /* 0.602 / 600 */
+    assert_int_equal(pool->block_size, 1);
+    resolved_point_free(point);
+
+    pool =
+        pool_of(fixture, HEAD WORKLOAD "fleet:\n  - {name: main, gpu: B200-SXM, model: Llama-3.1-8B, engine: sglang}\n",
+                &point);
+    assert_int_equal(pool->batching.chunk, 16384);
+    resolved_point_free(point);
+}
+
+static void keys_of_the_entry_go_before_its_engine(void **state) {
+    struct fixture *fixture = *state;
+    struct resolved_point *point;
+    const struct pool_config *pool = pool_of(
+        fixture,
+        HEAD WORKLOAD FLEET "    engine: trtllm\n    batching: {max_num_seqs: 64, batch_wait_timeout_iters: 20, "
+                            "batch_wait_max_tokens_ratio: 0.9}\n",
+        &point);
+    assert_int_equal(pool->batching.policy, BATCHING_TRTLLM);
+    assert_int_equal(pool->batching.max_num_seqs, 64);
+    assert_int_equal(pool->batching.kv_admission, KV_ADMISSION_RESERVE);
+    assert_int_equal(pool->batching.batch_wait_max_tokens, 7373); /* 0.9 x 8192, up */
+    assert_int_equal(pool->batching.batch_wait_timeout_iters, 20);
+    assert_int_equal(pool->block_size, 32);
+    resolved_point_free(point);
+
+    pool = pool_of(fixture, HEAD WORKLOAD FLEET "    engine: sglang\n    batching: {policy: continuous}\n", &point);
+    assert_int_equal(pool->batching.kv_admission, KV_ADMISSION_CHUNK);
+    assert_int_equal(pool->batching.max_num_seqs, 256);
+    assert_int_equal(pool->block_size, 1);
+    resolved_point_free(point);
+}
+
+/* 2 x H200 of 141 x 2^30 B, Llama-3.1-70B in fp8: 68.4 GB and twice 2.1 GB of embeddings in 16 bit. vLLM: 151.4 x 0.9 - weights -
+ * workspace; SGLang: 151.4 x 0.87 - weights; TensorRT-LLM: 0.9 x (151.4 - weights - workspace). */
+static void engines_share_memory_each_in_its_way(void **state) {
+    static const char *const engines[] = {"vllm", "sglang", "trtllm"};
+    struct fixture *fixture = *state;
+    double kv_byte[3];
+    for (size_t i = 0; i < 3; i++) {
+        char text[512];
+        snprintf(text, sizeof text,
+                 HEAD WORKLOAD
+                 "fleet:\n  - name: main\n    gpu: H200-SXM\n    model: Llama-3.1-70B\n"
+                 "    precision: fp8\n    tensor_parallel: 2\n    engine: %s\n    gpu_memory_utilization: "
+                 "%g\n    batching: {max_num_batched_tokens: 8192, max_num_seqs: 1024}\n",
+                 engines[i], i == 1 ? 0.87 : 0.9);
+        struct resolved_point *point;
+        const struct pool_config *pool = pool_of(fixture, text, &point);
+        kv_byte[i] = (double)(pool->num_gpu_blocks * pool->block_size) * 163840;
+        resolved_point_free(point);
+    }
+    double all = 141 * 1073741824.0, weights = (68.4e9 + 4.2e9) / 2;
+    double workspace = 0.9 * all - weights - kv_byte[0];
+    assert_true(workspace > 1.5e9 && workspace < 4e9);
+    assert_true(fabs(kv_byte[1] - (0.87 * all - weights)) < 0.1e9);
+    assert_true(fabs(kv_byte[2] - 0.9 * (all - weights - workspace)) < 0.1e9);
+}
+
 static void defaults_are_those_of_the_contract(void **state) {
     struct resolved_point *point = only_point(*state, HEAD WORKLOAD FLEET);
     const struct pool_config *pool = &point->sim.pools[0];
@@ -446,6 +529,9 @@ static void the_reference_page_is_what_the_table_says(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(defaults_are_those_of_the_contract),
+        TEST(an_engine_brings_its_own_defaults),
+        TEST(keys_of_the_entry_go_before_its_engine),
+        TEST(engines_share_memory_each_in_its_way),
         TEST(a_price_that_nobody_gave_is_assumed_aloud),
         TEST(what_an_owned_price_stands_on_is_assumed_aloud),
         TEST(what_an_owned_price_says_is_not_assumed),
