@@ -5,6 +5,7 @@
 #include "api/handles.h"
 #include "base/arena.h"
 #include "base/check.h"
+#include "scenarios/model_config.h"
 
 struct tmill_scenario *tmill_scenario_read(const char *path, const struct tmill_scenario_options *options,
                                            struct tmill_messages *messages) {
@@ -66,4 +67,23 @@ size_t tmill_scenario_axis_length(const struct tmill_scenario *scenario, size_t 
 
 size_t tmill_scenario_point_count(const struct tmill_scenario *scenario) {
     return scenario_point_count(scenario->scenario);
+}
+
+size_t tmill_scenario_model_count(const struct tmill_scenario *scenario) {
+    return scenario_model_count(scenario->scenario);
+}
+
+const char *tmill_scenario_model_path(const struct tmill_scenario *scenario, size_t index) {
+    CHECK(index < tmill_scenario_model_count(scenario));
+    return scenario_model(scenario->scenario, index)->name;
+}
+
+uint64_t tmill_scenario_model_hash(const struct tmill_scenario *scenario, size_t index) {
+    CHECK(index < tmill_scenario_model_count(scenario));
+    return scenario_model(scenario->scenario, index)->hash;
+}
+
+const char *tmill_scenario_model_report(const struct tmill_scenario *scenario, size_t index) {
+    CHECK(index < tmill_scenario_model_count(scenario));
+    return scenario_model(scenario->scenario, index)->report;
 }

@@ -105,6 +105,15 @@ TMILL_API size_t tmill_scenario_axis_length(const struct tmill_scenario *scenari
 /* Points of the sweep, the product of the axes' lengths; 1 without one. Numbered from 0, the last axis fastest. */
 TMILL_API size_t tmill_scenario_point_count(const struct tmill_scenario *scenario);
 
+/* The config.json files that `model:` names: 0 if it names none. */
+TMILL_API size_t tmill_scenario_model_count(const struct tmill_scenario *scenario);
+
+/* The file as the scenario names it, the FNV-1a-64 hash of its bytes, and which fields were read and what was assumed, for people.
+ * index < model count. */
+TMILL_API const char *tmill_scenario_model_path(const struct tmill_scenario *scenario, size_t index);
+TMILL_API uint64_t tmill_scenario_model_hash(const struct tmill_scenario *scenario, size_t index);
+TMILL_API const char *tmill_scenario_model_report(const struct tmill_scenario *scenario, size_t index);
+
 /* --- running --------------------------------------------------------------------------------------------- */
 
 struct tmill_progress {

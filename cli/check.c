@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "cli/commands.h"
@@ -18,9 +19,22 @@ static void print_json_text(const char *text) {
     putchar('"');
 }
 
+/* [{"path": "./config.json", "hash": "0x...", "report": "..."}, ...] */
+static void print_json_models(const struct tmill_scenario *scenario) {
+    printf("[");
+    for (size_t i = 0; i < tmill_scenario_model_count(scenario); i++) {
+        printf("%s{\"path\": ", i == 0 ? "" : ", ");
+        print_json_text(tmill_scenario_model_path(scenario, i));
+        printf(", \"hash\": \"0x%016" PRIx64 "\", \"report\": ", tmill_scenario_model_hash(scenario, i));
+        print_json_text(tmill_scenario_model_report(scenario, i));
+        printf("}");
+    }
+    printf("]");
+}
+
 static int report_json(const struct tmill_scenario *scenario, int code) {
     if (scenario == NULL) {
-        printf("{\"valid\": false, \"points\": null, \"axes\": null}\n");
+        printf("{\"valid\": false, \"points\": null, \"axes\": null, \"models\": null}\n");
         return finish_stdout(code);
     }
     printf("{\"valid\": true, \"points\": %zu, \"axes\": [", tmill_scenario_point_count(scenario));
@@ -29,7 +43,9 @@ static int report_json(const struct tmill_scenario *scenario, int code) {
         print_json_text(tmill_scenario_axis_name(scenario, a));
         printf(", \"length\": %zu}", tmill_scenario_axis_length(scenario, a));
     }
-    printf("]}\n");
+    printf("], \"models\": ");
+    print_json_models(scenario);
+    printf("}\n");
     return finish_stdout(0);
 }
 

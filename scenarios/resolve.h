@@ -15,6 +15,7 @@
 #include "base/int128.h"
 #include "models/step_model.h"
 #include "scenarios/catalog.h"
+#include "scenarios/model_config.h"
 #include "scenarios/presets.h"
 #include "scenarios/resolved.h"
 #include "scenarios/schema.h"
@@ -34,11 +35,19 @@ struct trace_cache {
     size_t count;
 };
 
+/* The config.json files that `model:` names, likewise. By path as opened. */
+struct model_cache {
+    struct arena *arena;           /* borrowed */
+    struct model_config **configs; // owned; what they point to is in the arena
+    size_t count;
+};
+
 /* What all points share. */
 struct resolve_context {
     const struct catalog *catalog;
     const struct presets *presets;
     struct trace_cache *traces;
+    struct model_cache *models;
     bool has_seed; /* of the command line */
     uint64_t seed;
     enum engine_kind engine;

@@ -1,4 +1,5 @@
 /* A pool: GPU, model, what fits, what a step takes, the scheduler, the nodes. */
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "models/placement.h"
 #include "models/roofline.h"
 #include "models/work.h"
+#include "scenarios/layers.h"
 #include "scenarios/resolve.h"
 
 /* What a pool is built from while it is resolved. */
@@ -16,8 +18,9 @@ struct pool_parts {
     const struct view *view;
     struct view step;
     bool is_linear;
-    const struct gpu *gpu; /* NULL: none named */
-    const struct llm *llm; /* NULL: none named */
+    const struct gpu *gpu;                   /* NULL: none named */
+    const struct llm *llm;                   /* NULL: none named */
+    const struct model_config *model_config; /* NULL: it is from no file */
     enum precision precision, kv_precision;
     enum serving_engine engine;
     int64_t tensor_parallel;
@@ -88,12 +91,49 @@ static bool find_gpu(struct resolver *resolver, struct pool_parts *parts) {
     return true;
 }
 
+/* The model of a config.json, read once; NULL with diagnostics, or silently if they have been given. */
+static const struct model_config *model_config_of(struct resolver *resolver, const struct node *node) {
+    struct model_cache *cache = resolver->context->models;
+    const char *path = path_beside(resolver->arena, node->at, node->text);
+    for (size_t i = 0; i < cache->count; i++) {
+        if (strcmp(cache->configs[i]->path, path) == 0) {
+            return cache->configs[i]->is_ok ? cache->configs[i] : NULL;
+        }
+    }
+    struct model_config *config = arena_alloc(cache->arena, 1, sizeof *config);
+    if (!model_config_read(path, node->text, node->at, cache->arena, config, resolver->diags)) {
+        config->path = arena_text(cache->arena, path, strlen(path));
+    }
+    cache->configs = xrealloc(cache->configs, cache->count + 1, sizeof(struct model_config *));
+    cache->configs[cache->count++] = config;
+    return config->is_ok ? config : NULL;
+}
+
+static bool find_model_config(struct resolver *resolver, struct pool_parts *parts, const struct node *node) {
+    const struct model_config *config = model_config_of(resolver, node);
+    if (config == NULL) {
+        return false;
+    }
+    parts->model_config = config;
+    parts->llm = &config->llm;
+    diag_warning(resolver->diags, node->at, "model-read", "%s: %s", config->name, config->report);
+    if (!config->is_known_type) {
+        diag_warning(resolver->diags, node->at, "model-type",
+                     "%s: the model type '%s' is not known: read by its usual fields; look at the shape above",
+                     config->name, config->type);
+    }
+    return true;
+}
+
 static bool find_model(struct resolver *resolver, struct pool_parts *parts) {
     const struct node *node = view_node(parts->view, "model");
     if (node == NULL) {
         return parts->is_linear ||
                diag_error(resolver->diags, parts->view->at, "missing-key",
                           "%s needs 'model' (or step_time: {model: linear, ...})", parts->view->path);
+    }
+    if (node->kind == NODE_SCALAR && model_config_is_path(node->text)) {
+        return find_model_config(resolver, parts, node);
     }
     if (node->kind == NODE_SCALAR) {
         parts->llm = catalog_llm(resolver->context->catalog, span_of(node->text), resolver->diags, node->at);
@@ -337,6 +377,11 @@ static bool fill_placement(struct resolver *resolver, const struct pool_parts *p
 static void assume_model(struct resolver *resolver, const struct pool_parts *parts) {
     struct arena *arena = resolver->arena;
     const struct llm *llm = parts->llm;
+    if (parts->model_config != NULL) {
+        const struct model_config *config = parts->model_config;
+        resolver_assume(resolver, view_path(arena, parts->view, "model"),
+                        arena_format(arena, "%s 0x%016" PRIx64 ": %s", config->name, config->hash, config->report));
+    }
     const char *approximation = llm == NULL ? NULL : llm_approximation(llm);
     if (approximation != NULL) {
         resolver_assume(resolver, view_path(arena, parts->view, "model"), approximation);

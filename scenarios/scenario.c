@@ -1,5 +1,6 @@
 #include "scenarios/scenario.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,8 @@ struct scenario {
     struct catalog *catalog; // owned
     struct presets *presets; // owned
     struct trace_cache traces;
+    struct model_cache models;
+    const char *hashes; /* of catalogues and model files */
     struct resolve_context context;
     char *resolved_text; // owned
 };
@@ -31,6 +34,7 @@ void scenario_free(struct scenario *scenario) {
         return;
     }
     free(scenario->traces.entries);
+    free(scenario->models.configs);
     free(scenario->resolved_text);
     presets_free(scenario->presets);
     catalog_free(scenario->catalog);
@@ -212,6 +216,15 @@ static bool read_catalogues(struct scenario *scenario, const char *dir, struct d
     return scenario->presets != NULL;
 }
 
+static const char *hashes_of(const struct scenario *scenario) {
+    const char *hashes = catalog_hashes(scenario->catalog);
+    for (size_t i = 0; i < scenario->models.count; i++) {
+        const struct model_config *config = scenario->models.configs[i];
+        hashes = arena_format(scenario->arena, "%s, %s 0x%016" PRIx64, hashes, config->name, config->hash);
+    }
+    return hashes;
+}
+
 /* `text` NULL: the file at scenario->path. */
 static bool read_all(struct scenario *scenario, const char *text, const struct scenario_options *options,
                      struct diags *diags) {
@@ -228,6 +241,7 @@ static bool read_all(struct scenario *scenario, const char *text, const struct s
     scenario->context = (struct resolve_context){.catalog = scenario->catalog,
                                                  .presets = scenario->presets,
                                                  .traces = &scenario->traces,
+                                                 .models = &scenario->models,
                                                  .has_seed = options->has_seed,
                                                  .seed = options->seed,
                                                  .engine = options->engine};
@@ -251,6 +265,7 @@ static bool read_all(struct scenario *scenario, const char *text, const struct s
             return false; /* what the sweep gives is missing without it */
         }
     }
+    scenario->hashes = hashes_of(scenario);
     const struct node *with_engines = engine_defaults_apply(scenario->arena, scenario->catalog, whole);
     scenario->resolved_text = node_to_yaml(schema_with_defaults(scenario->arena, with_engines));
     return true;
@@ -263,6 +278,7 @@ static struct scenario *scenario_make(const char *path, const char *text, const 
     scenario->arena = arena_new();
     scenario->path = arena_text(scenario->arena, path, strlen(path));
     scenario->traces.arena = scenario->arena;
+    scenario->models.arena = scenario->arena;
     const char *own_text = text == NULL ? NULL : arena_text(scenario->arena, text, strlen(text));
     if (!read_all(scenario, own_text, options == NULL ? &none : options, diags)) {
         diags_keep(diags, scenario, release_scenario);
@@ -309,11 +325,20 @@ const char *scenario_resolved_text(const struct scenario *scenario) {
 }
 
 const char *scenario_catalog_hashes(const struct scenario *scenario) {
-    return catalog_hashes(scenario->catalog);
+    return scenario->hashes;
 }
 
 size_t scenario_axis_count(const struct scenario *scenario) {
     return scenario->sweep.axis_count;
+}
+
+size_t scenario_model_count(const struct scenario *scenario) {
+    return scenario->models.count;
+}
+
+const struct model_config *scenario_model(const struct scenario *scenario, size_t index) {
+    CHECK(index < scenario->models.count);
+    return scenario->models.configs[index];
 }
 
 const struct sweep_axis *scenario_axis(const struct scenario *scenario, size_t axis) {

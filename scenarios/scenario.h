@@ -62,12 +62,18 @@ uint64_t scenario_seed(const struct scenario *scenario);
 const char *scenario_text(const struct scenario *scenario);
 const char *scenario_resolved_text(const struct scenario *scenario);
 
-/* Names and FNV-1a-64 hashes of the catalogues in use, "gpus.csv 0x...". */
+/* Names and FNV-1a-64 hashes of the catalogues in use, then of the model files that it names: "gpus.csv 0x..., ...,
+ * ./config.json 0x...". */
 const char *scenario_catalog_hashes(const struct scenario *scenario);
 
 /* The dimensions of the sweep, outermost first; none without `sweep`. */
 size_t scenario_axis_count(const struct scenario *scenario);
 const struct sweep_axis *scenario_axis(const struct scenario *scenario, size_t axis);
+
+/* The config.json files that `model:` names, in order of first use. */
+struct model_config;
+size_t scenario_model_count(const struct scenario *scenario);
+const struct model_config *scenario_model(const struct scenario *scenario, size_t index);
 
 /* Product of the axes' counts; 1 without a sweep. Points are numbered row by row, the last axis fastest. */
 size_t scenario_point_count(const struct scenario *scenario);
@@ -81,7 +87,8 @@ struct resolved_point *scenario_resolve(const struct scenario *scenario, size_t 
 void resolved_point_free(struct resolved_point *point); /* accepts NULL */
 
 /* The same with further "a.b=value" applied: what the file with these --set would be, without reading it again. For what a study
- * varies by itself. They may not name a trace. Any number of threads at once. NULL with diagnostics if that is no valid point. */
+ * varies by itself. They may not name a trace, nor a config.json that no point names. Any number of threads at once. NULL with
+ * diagnostics if that is no valid point. */
 struct resolved_point *scenario_vary(const struct scenario *scenario, size_t point, const char *const *sets,
                                      size_t set_count, struct diags *diags);
 

@@ -295,7 +295,9 @@ static const struct field fleet_fields[] = {
     {.key = "model",
      .shapes = SHAPE_TEXT | SHAPE_COLUMNS,
      .table = CATALOG_LLMS,
-     .help = "A language model of the catalogue, or a map with its columns; likewise"},
+     .help =
+         "A language model of the catalogue, a map with its columns, or a Hugging Face `config.json` (`./config.json`, or a "
+         "folder that holds one), relative to the scenario's; likewise"},
     {.key = "engine",
      .shapes = SHAPE_WORD,
      .words = "vllm|sglang|trtllm",

@@ -15,6 +15,8 @@ SOURCE = FOLDER.parent.parent
 # Rules that a small scenario file cannot bring about, and warnings.
 ELSEWHERE = {
     "file-read",  # a folder or a failing disk
+    "model-read",  # warnings: tests/cli/model_file.py
+    "model-type",
     "model-unsupported",  # no catalogue row has such a shape
     "unused-pool",  # a warning: tests/unit/test_scenario.c
 }

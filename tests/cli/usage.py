@@ -99,7 +99,7 @@ class Knowledge(Case):
 
     def test_check_of_a_bad_file_is_still_json(self):
         self.scenario(TINY + "nonsense: 1\n")
-        self.assertEqual(self.json_of("check", "tiny.yaml", code=3), {"valid": False, "points": None, "axes": None})
+        self.assertEqual(self.json_of("check", "tiny.yaml", code=3), {"valid": False, "points": None, "axes": None, "models": None})
 
     def test_schema_is_json_schema(self):
         schema = json.loads(self.run_program("schema").stdout)
