@@ -1,6 +1,5 @@
 #include "scenarios/model_family.h"
 
-#include <ctype.h>
 #include <string.h>
 
 static const struct model_family families[] = {
@@ -75,11 +74,15 @@ const struct model_family *model_family_find(const char *type) {
     return NULL;
 }
 
+static char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
+}
+
 /* Letters and digits of both alike: underscores of the type and capitals of the name do not count. */
 static bool is_alike(const char *type, const char *name, size_t size) {
     size_t i = 0;
     for (const char *c = type; *c != '\0'; c++) {
-        if (*c != '_' && (i == size || tolower((unsigned char)name[i++]) != *c)) {
+        if (*c != '_' && (i == size || lower(name[i++]) != *c)) {
             return false;
         }
     }
