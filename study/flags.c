@@ -25,6 +25,7 @@ static const struct {
     [FLAG_ASSUMED_PARALLELISM] = {"assumed-parallelism", "tensor parallelism is not stated"},
     [FLAG_SIMPLIFIED_PARALLELISM] = {"simplified-parallelism",
                                      "attention data parallelism or a pipeline, simulated as tensor parallelism"},
+    [FLAG_CONTRADICTED_RECIPE] = {"contradicted-recipe", "more requests ran at once than its max_num_seqs allows"},
     [FLAG_UNDOCUMENTED_ENGINE] = {"undocumented-engine",
                                   "scheduler and defaults are not published; vLLM's are assumed"},
     [FLAG_INCOMPLETE] = {"incomplete", "requests do not fit in the simulated server"},
@@ -105,6 +106,18 @@ static unsigned speculation(const struct measured_row *row, const struct rebuilt
     return is_unknown && is_suspect ? 1u << FLAG_SUSPECTED_SPECULATION : 0;
 }
 
+/* Of C clients on S slots, C - S wait at any time: that share of a request's life is spent before its first token. Half of it
+ * would already leave a factor of two for everything else. */
+static bool contradicts_recipe(const struct measured_row *row, const struct rebuilt *rebuilt) {
+    bool is_median;
+    const struct pool_config *pool = &rebuilt->point->sim.pools[0];
+    double slots = (double)(pool->batching.max_num_seqs * pool->replicas);
+    double ttft_s = measured_value(row, METRIC_TTFT, &is_median), tpot_s = measured_value(row, METRIC_TPOT, &is_median);
+    double waiting_ratio = 1 - slots / row->load;
+    double first_ratio = ttft_s / (ttft_s + tpot_s * measured_output_tok(row));
+    return row->load_kind == LOAD_CONCURRENCY && rebuilt->recipe != NULL && first_ratio < waiting_ratio / 2;
+}
+
 unsigned flags_of_row(const struct measured_row *row, const struct rebuilt *rebuilt) {
     bool is_median;
     bool is_below_floor = measured_value(row, METRIC_TPOT, &is_median) < row_step_floor_s(row, rebuilt);
@@ -112,6 +125,7 @@ unsigned flags_of_row(const struct measured_row *row, const struct rebuilt *rebu
     flags |= row_mfu(row, rebuilt) > MFU_MAX ? 1u << FLAG_PHYSICS_MFU : 0;
     flags |= is_below_floor && flags == 0 ? 1u << FLAG_PHYSICS_BANDWIDTH : 0;
     flags |= is_saturated(row) ? 1u << FLAG_SATURATED : 0;
+    flags |= contradicts_recipe(row, rebuilt) ? 1u << FLAG_CONTRADICTED_RECIPE : 0;
     flags |= is_held_up(row) ? 1u << FLAG_HELD_UP : 0;
     flags |= rebuilt->client.lengths_assumed ? 1u << FLAG_ASSUMED_LENGTHS : 0;
     flags |= rebuilt->parallelism_assumed ? 1u << FLAG_ASSUMED_PARALLELISM : 0;

@@ -10,7 +10,12 @@
 #include "base/check.h"
 #include "scenarios/catalog.h"
 
-enum { SET_COUNT_MAX = 24, KV_BLOCK_TOK = 16, TENSOR_PARALLEL_TRIED = 8 };
+enum {
+    SET_COUNT_MAX = 24,
+    KV_BLOCK_TOK = 16, /* of vLLM's prefix cache */
+    TENSOR_PARALLEL_TRIED = 8,
+    LONG_PROMPT_TOK = 8192, /* TensorRT-LLM's default for the tokens of a step */
+};
 
 /* What every row varies. */
 static const char base_text[] =
@@ -25,7 +30,7 @@ struct rebuild_context {
     const struct recipe_book *book; // borrowed
     const char *const *sets;        // borrowed
     size_t set_count;
-    bool has_pipeline, has_expert_parallel, has_engine_policy; /* are they modelled? */
+    bool has_pipeline, has_expert_parallel; /* are they modelled? */
 };
 
 /* The keys of a row while they are gathered. */
@@ -79,7 +84,6 @@ struct rebuild_context *rebuild_context_new(const struct recipe_book *book, cons
     }
     context->has_pipeline = is_modelled(base, "fleet.main.pipeline_parallel=2");
     context->has_expert_parallel = is_modelled(base, "fleet.main.expert_parallel=2");
-    context->has_engine_policy = is_modelled(base, "fleet.main.batching.policy=trtllm");
     return context;
 }
 
@@ -148,7 +152,14 @@ static const struct kv_correction kv_corrections[] = {
     {"inferencex_via_aic", "Llama-3.1-70B", "H100-SXM", "vllm", PRECISION_BF16},
 };
 
-static void override_kv(struct engine_flags *flags, const char *text) {
+/* Flags of a row: 0 where nobody says, then the engine's defaults hold. */
+struct server_flags {
+    int64_t max_num_seqs, max_num_batched_tokens, chunk, batch_wait_iters;
+    double memory_share, batch_wait_ratio;
+    enum precision kv_precision;
+};
+
+static void take_kv(struct server_flags *flags, const char *text) {
     char word[8];
     snprintf(word, sizeof word, "%.*s", (int)strcspn(text, "_ ;"), text);
     enum precision precision;
@@ -157,21 +168,21 @@ static void override_kv(struct engine_flags *flags, const char *text) {
     }
 }
 
-static void override_whole(int64_t *flag, const char *text, const struct measured_row *row) {
+static void take_whole(int64_t *flag, const char *text, const struct measured_row *row) {
     double value;
     if (recipe_number(text, row, &value) && value >= 1 && value <= 1e8) {
         *flag = (int64_t)value;
     }
 }
 
-static void override_share(double *flag, const char *text, const struct measured_row *row) {
+static void take_share(double *flag, const char *text, const struct measured_row *row) {
     double value;
     if (recipe_number(text, row, &value) && value > 0 && value <= 1) {
         *flag = value;
     }
 }
 
-static void correct_kv(struct engine_flags *flags, const struct measured_row *row) {
+static void correct_kv(struct server_flags *flags, const struct measured_row *row) {
     for (size_t i = 0; i < sizeof kv_corrections / sizeof kv_corrections[0]; i++) {
         const struct kv_correction *known = &kv_corrections[i];
         if (strcmp(row->source, known->source) == 0 && strcmp(row->model, known->model) == 0 &&
@@ -181,57 +192,75 @@ static void correct_kv(struct engine_flags *flags, const struct measured_row *ro
     }
 }
 
-/* Defaults, then the folder's own defaults, then the recipe, then the row. */
-static struct engine_flags flags_of(const struct rebuild_context *context, const struct measured_row *row,
-                                    const struct rebuilt *rebuilt, int64_t tensor_parallel) {
-    const struct engine *engine = rebuilt->engine;
-    const struct recipe *recipe = rebuilt->recipe;
-    struct engine_flags flags = engine_defaults(engine, rebuilt->gpu, rebuilt->precision, tensor_parallel);
-    override_whole(&flags.max_num_seqs, recipe_book_default(context->book, engine->name, "max_num_seqs"), row);
-    override_whole(&flags.max_num_batched_tokens,
-                   recipe_book_default(context->book, engine->name, "max_num_batched_tokens"), row);
-    override_share(&flags.memory_share, recipe_book_default(context->book, engine->name, "gpu_memory_fraction"), row);
-    if (recipe != NULL) {
-        override_whole(&flags.max_num_seqs, recipe->max_num_seqs, row);
-        override_whole(&flags.max_num_batched_tokens, recipe->max_num_batched_tokens, row);
-        override_whole(&flags.chunk, recipe->prefill_chunk_tokens, row);
-        override_share(&flags.memory_share, recipe->gpu_memory_fraction, row);
-        override_kv(&flags, recipe->kv_precision);
+static void take_recipe(struct server_flags *flags, const struct recipe *recipe, const struct measured_row *row) {
+    take_whole(&flags->max_num_seqs, recipe->max_num_seqs, row);
+    take_whole(&flags->max_num_batched_tokens, recipe->max_num_batched_tokens, row);
+    take_whole(&flags->chunk, recipe->prefill_chunk_tokens, row);
+    take_whole(&flags->batch_wait_iters, recipe->batch_wait_timeout_iters, row);
+    take_share(&flags->batch_wait_ratio, recipe->batch_wait_max_tokens_ratio, row);
+    take_share(&flags->memory_share, recipe->gpu_memory_fraction, row);
+    take_kv(flags, recipe->kv_precision);
+}
+
+/* Attention data parallelism is simulated as tensor parallelism: one server with all ranks' sequences. */
+static void add_ranks(struct server_flags *flags, const struct measured_row *row, const struct rebuilt *rebuilt) {
+    if (row->attention_dp > 1 && rebuilt->engine->seqs_by_rank) {
+        flags->max_num_seqs *= row->attention_dp;
+        flags->max_num_batched_tokens *= row->attention_dp;
     }
+}
+
+/* The folder's own defaults, then the recipe, then the row. */
+static struct server_flags flags_of(const struct rebuild_context *context, const struct measured_row *row,
+                                    const struct rebuilt *rebuilt) {
+    const struct engine *engine = rebuilt->engine;
+    bool is_quantised = rebuilt->precision == PRECISION_FP8 || rebuilt->precision == PRECISION_FP4;
+    struct server_flags flags = {.kv_precision =
+                                     engine->kv_by_weights && is_quantised ? PRECISION_FP8 : PRECISION_BF16};
+    take_whole(&flags.max_num_seqs, recipe_book_default(context->book, engine->word, "max_num_seqs"), row);
+    take_whole(&flags.max_num_batched_tokens,
+               recipe_book_default(context->book, engine->word, "max_num_batched_tokens"), row);
+    take_share(&flags.memory_share, recipe_book_default(context->book, engine->word, "gpu_memory_fraction"), row);
+    if (rebuilt->recipe != NULL) {
+        take_recipe(&flags, rebuilt->recipe, row);
+    }
+    add_ranks(&flags, row, rebuilt);
     if (row->load_kind == LOAD_MAX_NUM_SEQS) {
         flags.max_num_seqs = (int64_t)row->load;
     }
+    if (engine->whole_prompts && rebuilt->client.input.max > LONG_PROMPT_TOK &&
+        flags.max_num_batched_tokens < rebuilt->client.input.max) {
+        flags.max_num_batched_tokens = rebuilt->client.input.max; /* it did take these prompts */
+    }
     correct_kv(&flags, row);
-    override_kv(&flags, row->kv_precision);
+    take_kv(&flags, row->kv_precision);
     return flags;
 }
 
-static void add_batching(struct keys *keys, const struct rebuild_context *context, const struct rebuilt *rebuilt,
-                         const struct engine_flags *flags, const struct measured_row *row) {
+static void add_batching(struct keys *keys, const struct rebuilt *rebuilt, const struct server_flags *flags) {
     const struct engine *engine = rebuilt->engine;
-    int64_t tokens = flags->max_num_batched_tokens;
-    int64_t seqs = flags->max_num_seqs;
     if (rebuilt->client.is_static) {
-        seqs = rebuilt->client.requests;
+        int64_t seqs = rebuilt->client.requests;
         ADD(keys,
             "fleet.main.batching={policy: static, max_num_seqs: %" PRId64 ", max_num_batched_tokens: %" PRId64 "}",
             seqs, seqs * rebuilt->client.input.max);
         return;
     }
-    if (engine->has_chunk) {
-        tokens = flags->chunk; /* a prefill step takes a chunk */
+    if (flags->max_num_seqs > 0) {
+        ADD(keys, "fleet.main.batching.max_num_seqs=%" PRId64, flags->max_num_seqs);
     }
-    const char *extra = "";
-    double iters;
-    if (engine->has_chunk) {
-        extra = arena_format(keys->arena, ", chunk: %" PRId64, flags->chunk);
-    } else if (engine->has_wait_iters && context->has_engine_policy && rebuilt->recipe != NULL &&
-               recipe_number(rebuilt->recipe->batch_wait_timeout_iters, row, &iters)) {
-        extra = arena_format(keys->arena, ", batch_wait_timeout_iters: %.0f", iters);
+    if (flags->max_num_batched_tokens > 0) {
+        int64_t least = flags->max_num_seqs; /* a full batch decodes in one step */
+        ADD(keys, "fleet.main.batching.max_num_batched_tokens=%" PRId64,
+            flags->max_num_batched_tokens > least ? flags->max_num_batched_tokens : least);
     }
-    ADD(keys, "fleet.main.batching={%s, max_num_seqs: %" PRId64 ", max_num_batched_tokens: %" PRId64 "%s}",
-        context->has_engine_policy ? engine->policy : engine->policy_until_then, seqs, tokens > seqs ? tokens : seqs,
-        extra);
+    if (engine->cuts_prompts && flags->chunk > 0) {
+        ADD(keys, "fleet.main.batching.chunk=%" PRId64, flags->chunk);
+    }
+    if (engine->whole_prompts && flags->batch_wait_iters > 0) {
+        ADD(keys, "fleet.main.batching.batch_wait_timeout_iters=%" PRId64, flags->batch_wait_iters);
+        ADD(keys, "fleet.main.batching.batch_wait_max_tokens_ratio=%.6g", flags->batch_wait_ratio);
+    }
 }
 
 /* GPUs that share each layer of one replica; 0: GPUs and degrees do not go together. */
@@ -253,49 +282,29 @@ static int64_t tensor_parallel_of(const struct rebuild_context *context, const s
 
 static void add_server(struct keys *keys, const struct rebuild_context *context, const struct measured_row *row,
                        const struct rebuilt *rebuilt, int64_t tensor_parallel) {
-    const struct engine_flags flags = flags_of(context, row, rebuilt, tensor_parallel);
+    const struct server_flags flags = flags_of(context, row, rebuilt);
     int64_t pipeline = context->has_pipeline && row->pp > 1 ? row->pp : 1;
     int64_t replicas = row->num_gpus > 0 ? row->num_gpus / (tensor_parallel * pipeline) : 1;
     ADD(keys, "fleet.main.gpu=%s", rebuilt->gpu->name);
     ADD(keys, "fleet.main.model=%s", rebuilt->llm->name);
+    ADD(keys, "fleet.main.engine=%s", rebuilt->engine->word);
     ADD(keys, "fleet.main.precision=%s", precision_name(rebuilt->precision));
     ADD(keys, "fleet.main.kv_precision=%s", precision_name(flags.kv_precision));
     ADD(keys, "fleet.main.tensor_parallel=%" PRId64, tensor_parallel);
     ADD(keys, "fleet.main.replicas=%" PRId64, replicas);
-    ADD(keys, "fleet.main.block_size=%d", KV_BLOCK_TOK);
     if (pipeline > 1) {
         ADD(keys, "fleet.main.pipeline_parallel=%" PRId64, pipeline);
     }
     if (row->ep > 1 && context->has_expert_parallel) {
         ADD(keys, "fleet.main.expert_parallel=%" PRId64, row->ep);
     }
-    add_batching(keys, context, rebuilt, &flags, row);
-    double share = rebuilt->engine->memory_rule == MEMORY_WHOLE ? flags.memory_share : 1;
-    ADD(keys, "fleet.main.gpu_memory_utilization=%.6g", share);
+    if (flags.memory_share > 0) {
+        ADD(keys, "fleet.main.gpu_memory_utilization=%.6g", flags.memory_share);
+    }
+    add_batching(keys, rebuilt, &flags);
 }
 
 /* --- what follows from a first resolution --- */
-
-/* SGLang and TensorRT-LLM share memory out by rules of their own. 0: as it is. */
-static int64_t kv_blocks(const struct rebuild_context *context, const struct measured_row *row,
-                         const struct rebuilt *rebuilt, const struct resolved_point *point) {
-    const struct pool_facts *facts = &point->pools[0];
-    const struct engine_flags flags = flags_of(context, row, rebuilt, facts->tensor_parallel);
-    int64_t all = point->sim.pools[0].num_gpu_blocks; /* with the whole GPU */
-    double block_byte =
-        KV_BLOCK_TOK * llm_kv_byte_per_tok_per_gpu(rebuilt->llm, flags.kv_precision, facts->tensor_parallel);
-    double weight_byte = facts->weight_byte / (double)facts->tensor_parallel;
-    double blocks = (double)all;
-    if (rebuilt->engine->memory_rule == MEMORY_FREE) {
-        blocks = flags.memory_share * (double)all;
-    } else if (rebuilt->engine->memory_rule == MEMORY_KV) {
-        double kv_byte = flags.memory_share * gpu_mem_byte(rebuilt->gpu) - weight_byte;
-        blocks = kv_byte < block_byte * (double)all ? kv_byte / block_byte : (double)all;
-    } else {
-        return 0;
-    }
-    return blocks < 1 ? 1 : (int64_t)blocks;
-}
 
 /* Decodes read the cached rest of their prompts too: that much more time for each sequence of a step. */
 static void add_cached_reads(struct keys *keys, const struct rebuilt *rebuilt, const struct resolved_point *point) {
@@ -307,6 +316,13 @@ static void add_cached_reads(struct keys *keys, const struct rebuilt *rebuilt, c
                   llm_kv_byte_per_tok_per_gpu(rebuilt->llm, step->kv_precision, step->tensor_parallel);
     double read_s = byte / (gpu_peak_byte_per_s(rebuilt->gpu) * step->efficiency.kv_read_ratio);
     ADD(keys, "fleet.main.step_time.overhead.per_seq=%.9g", step->overhead.per_seq_s + read_s);
+}
+
+/* What was served, was not too long, whatever the model's card says. */
+static void lift_length_limit(struct rebuilt *rebuilt) {
+    rebuilt->pool = rebuilt->point->sim.pools[0];
+    rebuilt->pool.max_model_len = INT64_MAX / 2;
+    rebuilt->point->sim.pools = &rebuilt->pool;
 }
 
 /* --- resolving --- */
@@ -345,6 +361,17 @@ static struct resolved_point *resolve(const struct rebuild_context *context, str
     return point;
 }
 
+/* A step's tokens and a batch's sequences, of which a recipe states one, and the engine's default of the other contradicts it. */
+static void mend_token_budget(struct keys *keys, const struct rebuild_context *context, const struct measured_row *row,
+                              const struct rebuilt *rebuilt) {
+    const struct server_flags flags = flags_of(context, row, rebuilt);
+    if (flags.max_num_seqs > 0) {
+        ADD(keys, "fleet.main.batching.max_num_batched_tokens=%" PRId64, flags.max_num_seqs);
+    } else if (flags.max_num_batched_tokens > 0) {
+        ADD(keys, "fleet.main.batching.max_num_seqs=%" PRId64, flags.max_num_batched_tokens);
+    }
+}
+
 /* Twice where the first resolution decides keys of the second. */
 static bool try_tensor_parallel(const struct rebuild_context *context, const struct measured_row *row,
                                 struct rebuilt *rebuilt, int64_t tensor_parallel) {
@@ -352,20 +379,22 @@ static bool try_tensor_parallel(const struct rebuild_context *context, const str
     rebuilt->skip = SKIP_NONE;
     add_client(&keys, &rebuilt->client);
     add_server(&keys, context, row, rebuilt, tensor_parallel);
+    size_t first = keys.count;
     struct resolved_point *point = resolve(context, &keys, rebuilt);
-    if (point != NULL) {
-        size_t first = keys.count;
-        int64_t blocks = kv_blocks(context, row, rebuilt, point);
-        if (blocks > 0) {
-            ADD(&keys, "fleet.main.num_gpu_blocks=%" PRId64, blocks);
-        }
+    if (point == NULL && strncmp(rebuilt->why, "token-budget", 12) == 0) {
+        mend_token_budget(&keys, context, row, rebuilt);
+    } else if (point != NULL) {
         add_cached_reads(&keys, rebuilt, point);
-        if (keys.count > first) {
-            resolved_point_free(point);
-            point = resolve(context, &keys, rebuilt);
-        }
+    }
+    if (keys.count > first) {
+        resolved_point_free(point);
+        rebuilt->skip = SKIP_NONE;
+        point = resolve(context, &keys, rebuilt);
     }
     rebuilt->point = point;
+    if (point != NULL) {
+        lift_length_limit(rebuilt);
+    }
     arena_free(keys.arena);
     return point != NULL;
 }

@@ -62,6 +62,7 @@ struct rebuilt {
     enum rebuild_skip skip;
     char why[REBUILD_WHY_SIZE];   /* of SKIP_NOT_MODELLED: the reader's rule and message */
     struct resolved_point *point; // owned; NULL where skipped
+    struct pool_config pool;      /* the point's, its length limit lifted: a rebuilt row may not be moved */
     struct client client;
     const struct engine *engine; /* borrowed; NULL: unknown */
     const struct recipe *recipe; /* borrowed; NULL: none */

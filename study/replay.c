@@ -295,7 +295,7 @@ bool replay_run(const struct rebuild_context *context, struct replay *replay, co
     rebuild_row(context, &replay->row, &rebuilt);
     replay->skip = rebuilt.skip;
     memcpy(replay->why, rebuilt.why, sizeof replay->why);
-    replay->engine = rebuilt.engine != NULL ? rebuilt.engine->name : replay->row.engine;
+    replay->engine = rebuilt.engine != NULL ? rebuilt.engine->word : replay->row.engine;
     bool is_ok = rebuilt.point == NULL || play(rebuilt.point, replay, watch, diags);
     rebuilt_release(&rebuilt);
     return is_ok;

@@ -44,7 +44,8 @@ static void describe(struct comparison *comparison, const struct rebuilt *rebuil
     const struct measured_row *row = comparison->row;
     comparison->skip = rebuilt->skip;
     memcpy(comparison->why, rebuilt->why, sizeof comparison->why);
-    comparison->engine = rebuilt->engine != NULL ? rebuilt->engine->name : row->engine;
+    bool is_known = rebuilt->engine != NULL && rebuilt->engine->is_documented;
+    comparison->engine = is_known ? rebuilt->engine->word : row->engine;
     for (int m = 0; m < METRIC_COUNT; m++) {
         comparison->measured[m] = measured_value(row, (enum run_metric)m, &comparison->is_median[m]);
     }
