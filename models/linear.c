@@ -12,10 +12,13 @@ struct step_model *step_model_new_linear(const struct linear_step *linear, const
         {"c2", linear->c2_s, UNIT_PER_S, &model->decode},
         {"c3", linear->c3_s, UNIT_PER_S, &model->context},
         {"c4", linear->c4_s, UNIT_PER_S, &model->attention},
+        {"c5", linear->window_tok > 0 ? linear->c5_s : 0, UNIT_PER_S, &model->window_context},
+        {"c6", linear->window_tok > 0 ? linear->c6_s : 0, UNIT_PER_S, &model->window_attention},
         {"quantum", linear->quantum_s, UNIT_PER_S, &model->quantum},
         {"padding.per_token", linear->pad_token_s, UNIT_PER_S, &model->pad_token},
     };
     model->pad_multiple = linear->pad_multiple;
+    model->window = linear->window_tok;
     if (!coefficients_round(coefficients, sizeof coefficients / sizeof coefficients[0], diags, at)) {
         step_model_free(model);
         return NULL;

@@ -26,6 +26,15 @@ int64_t llm_attention_layers(const struct llm *llm) {
     return llm->attention_layers > 0 ? llm->attention_layers : llm->layers;
 }
 
+double llm_window_ratio(const struct llm *llm) {
+    if (llm->sliding_window == 0) {
+        return 0;
+    }
+    int64_t layers = llm_attention_layers(llm);
+    int64_t global = llm->global_layer_period > 0 ? layers / llm->global_layer_period : 0;
+    return (double)(layers - global) / (double)layers;
+}
+
 static double ffn_matrices(const struct llm *llm) {
     return llm->ffn_matrices > 0 ? (double)llm->ffn_matrices : 3;
 }
@@ -157,8 +166,8 @@ const char *llm_approximation(const struct llm *llm) {
     if (llm->attention_layers > 0 && llm->attention_layers < llm->layers) {
         return "layers without a KV cache count as matrix products only; their state is left out";
     }
-    if (llm->sliding_window > 0) {
-        return "sliding or chunked windows are treated as full attention";
+    if (llm->chunked_window) {
+        return "chunked windows are treated as sliding ones: long contexts come out slower than they are";
     }
     if (llm->sparse_attention) {
         return "sparse attention is treated as full attention, its indexer left out: long contexts come out slower than "

@@ -34,8 +34,9 @@ struct llm {
     bool tied_embeddings; /* LM head and embedding are one matrix */
     enum attention_kind attention;
     int64_t mla_kv_rank, mla_q_rank, mla_rope_dim, mla_nope_dim, mla_v_dim;
-    int64_t sliding_window, global_layer_period; /* kept, but see llm_approximation */
-    bool sparse_attention;                       /* an indexer picks the tokens attended to; likewise */
+    int64_t sliding_window, global_layer_period; /* tokens; one layer in so many looks back without limit, 0: none */
+    bool chunked_window;   /* a window begins anew each `sliding_window` tokens; see llm_approximation */
+    bool sparse_attention; /* an indexer picks the tokens attended to; likewise */
     int64_t context_max;
     enum precision default_precision;
     const char *status, *note, *source, *as_of;
@@ -63,6 +64,9 @@ double llm_params_active(const struct llm *llm);
 int64_t llm_moe_layers(const struct llm *llm);
 int64_t llm_attention_layers(const struct llm *llm);
 
+/* Of these, the share that looks back `sliding_window` tokens at most; 0 without a window. Every `global_layer_period`-th layer does not. */
+double llm_window_ratio(const struct llm *llm);
+
 /* Bytes of all weights. One rule: below 16 bit, embedding and LM head stay at 16 bit and everything else is quantised.
  * Check value: Llama-3.1-8B in fp8: 6.979e9 x 1 + 1.0507e9 x 2 = 9.081e9 B. */
 double llm_weight_byte(const struct llm *llm, enum precision precision);
@@ -77,7 +81,7 @@ double llm_flop_per_token(const struct llm *llm);
 /* 2 x hidden x vocab: for each position that is sampled. */
 double llm_flop_per_sample(const struct llm *llm);
 
-/* Attention of one new token over one token of context, all layers: scores and values, 4 x heads x head_dim a layer.
+/* Attention of one new token over one token of context, all layers, windowed or not: scores and values, 4 x heads x head_dim a layer.
  * MLA decodes in the latent space, 2 heads (2 kv_rank + rope), and prefills expanded, 2 heads (nope + rope + v). */
 double llm_decode_attention_flop(const struct llm *llm);
 double llm_prefill_attention_flop(const struct llm *llm);
@@ -88,8 +92,7 @@ double llm_kv_byte_per_tok(const struct llm *llm, enum precision kv_precision, i
 /* The same on one rank. */
 double llm_kv_byte_per_tok_per_gpu(const struct llm *llm, enum precision kv_precision, int64_t tensor_parallel);
 
-/* What of this shape is simplified, for people: "sliding windows of 1024 tokens are treated as full attention", or
- * NULL. */
+/* What of this shape is simplified, for people: "chunked windows are treated as sliding ones", or NULL. */
 const char *llm_approximation(const struct llm *llm);
 
 /* Is the shape complete and one that is modelled? Rules "model-shape", "model-unsupported". */

@@ -140,13 +140,17 @@ static bool attention_fill(const struct roofline_step *step, const struct rates 
     const struct llm *llm = step->llm;
     double ranks = (double)step->tensor_parallel;
     double kv_byte = llm_kv_byte_per_tok_per_gpu(llm, step->kv_precision, step->tensor_parallel);
+    double context_s = kv_byte * rates->s_per_kv_byte;
+    double attention_s = llm_prefill_attention_flop(llm) / ranks * rates->s_per_attention_flop;
+    double windowed = llm_window_ratio(llm);
     double reduces = step->tensor_parallel > 1 ? 2 * (double)llm->layers : 0;
     double reduce_s_per_token = reduces * (double)llm->hidden * 2 * step->all_reduce.s_per_byte;
     double layers_s = step->overhead.per_layer_s * (double)llm->layers;
     const struct coefficient coefficients[] = {
-        {"time of a token of context", kv_byte * rates->s_per_kv_byte, UNIT_PER_S, &model->context},
-        {"time of prefill attention", llm_prefill_attention_flop(llm) / ranks * rates->s_per_attention_flop, UNIT_PER_S,
-         &model->attention},
+        {"time of a token of context", context_s * (1 - windowed), UNIT_PER_S, &model->context},
+        {"time of a token of windowed context", context_s * windowed, UNIT_PER_S, &model->window_context},
+        {"time of prefill attention", attention_s * (1 - windowed), UNIT_PER_S, &model->attention},
+        {"time of windowed prefill attention", attention_s * windowed, UNIT_PER_S, &model->window_attention},
         {"time of a token", kv_byte * rates->s_per_byte + reduce_s_per_token, UNIT_PER_S, &model->token},
         {"time of a step", step->overhead.per_step_s + layers_s + reduces * step->all_reduce.latency_s, UNIT_PER_S,
          &model->step},
@@ -154,6 +158,7 @@ static bool attention_fill(const struct roofline_step *step, const struct rates 
         {"time of a prefill step", step->overhead.per_prefill_step_s, UNIT_PER_S, &model->prefill_step},
         {"quantum", step->quantum_s, UNIT_PER_S, &model->quantum},
     };
+    model->window = llm->sliding_window;
     return coefficients_round(coefficients, sizeof coefficients / sizeof coefficients[0], diags, at);
 }
 

@@ -5,6 +5,7 @@
  *       + max(touched(tokens) x expert bytes / (BW em), expert FLOP x tokens / (peak ec)) routed experts, per rank
  *       + max(head bytes / (BW em), head FLOP x sequences / (peak16 ec16))                LM head, sampled positions
  *       + KV bytes x decode context / (BW ek) + KV bytes x tokens / (BW em)               reads of decodes, writes
+ *                    of windowed layers min(context, window), in prefill attention likewise
  *       + prefill attention FLOP / (peak16 ea)
  *       + 2 layers (latency + tokens x hidden x 2 B x s_per_byte)                         all-reduces, if tp > 1
  *       + c0 + cl layers + cs sequences + (cpf if anything prefills)                      the engine

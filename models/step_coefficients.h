@@ -2,9 +2,9 @@
  *
  *     fixed = step + prefill_step [any prefill] + max(body, body_token n) + max(expert touched(n), expert_token n)
  *           + max(head, head_seq s) + token n + prefill_token p + decode d + seq s + attention x2 / 2
- *           + pad_token pad
- *     slope = context
- * with p prefill tokens, d decodes, n = p + d + pad, s = sequences. Linear and roofline fill different ones of these.
+ *           + window_attention y2 / 2 + pad_token pad
+ *     slope = context, window_slope = window_context
+ * with x2 and y2 twice the prefill attention of full and of windowed layers, p prefill tokens, d decodes, n = p + d + pad, s = sequences. Linear and roofline fill different ones of these.
  * pad: what rounds p + d up to `pad_multiple`; d and s are those of the next captured size in a step without prefill. */
 #ifndef TOKENMILL_MODELS_STEP_COEFFICIENTS_H
 #define TOKENMILL_MODELS_STEP_COEFFICIENTS_H
@@ -35,8 +35,10 @@ struct step_model {
     int64_t token, prefill_token, decode, seq;
     int64_t attention; /* per chunk x (context + chunk / 2) */
     int64_t context;
-    int64_t quantum;                 /* 0: none */
-    int64_t pad_multiple, pad_token; /* multiple 0: no padding of tokens */
+    int64_t window;                           /* tokens; 0: no windowed layers, and the next two are 0 */
+    int64_t window_attention, window_context; /* as `attention` and `context`, of windowed layers */
+    int64_t quantum;                          /* 0: none */
+    int64_t pad_multiple, pad_token;          /* multiple 0: no padding of tokens */
     struct work_model work;
     struct touched_table touched;
     struct capture_table captured;

@@ -61,6 +61,18 @@ void step_model_free(struct step_model *model) {
     }
 }
 
+/* ---- windows ---- */
+
+i128 window_attention_x2_of_chunk(int64_t window, int64_t context, int64_t chunk) {
+    int64_t room = window > context ? window - context : 0;
+    int64_t within = room < chunk ? room : chunk; /* tokens whose whole past is in the window */
+    return attention_x2_of_chunk(context, within) + (i128)(chunk - within) * 2 * window;
+}
+
+int64_t step_model_window(const struct step_model *model) {
+    return model->window;
+}
+
 /* ---- evaluating one ---- */
 
 static inline i128 greater(i128 a, i128 b) {
@@ -107,7 +119,11 @@ static i128 fixed_part(const struct step_model *model, const struct step_work *w
     }
     if (work->prefill_seqs > 0) {
         fixed += model->prefill_step + (i128)model->prefill_token * work->prefill_tokens;
-        fixed += (model->attention * work->prefill_attention_x2) >> 1;
+        i128 attention_x2 = model->attention * work->prefill_attention_x2;
+        if (model->window > 0) {
+            attention_x2 += model->window_attention * work->prefill_window_attention_x2;
+        }
+        fixed += attention_x2 >> 1;
     }
     return fixed;
 }
@@ -120,8 +136,13 @@ int64_t step_model_slope(const struct step_model *model) {
     return model->context;
 }
 
+int64_t step_model_window_slope(const struct step_model *model) {
+    return model->window_context;
+}
+
 struct step_line step_model_line(const struct step_model *model, const struct step_work *work) {
-    return (struct step_line){.fixed = fixed_part(model, work), .slope = model->context};
+    return (struct step_line){
+        .fixed = fixed_part(model, work), .slope = model->context, .window_slope = model->window_context};
 }
 
 /* The greatest multiple of `quantum` that is not above `duration`, at least one. */
@@ -137,6 +158,9 @@ static i128 quantised(i128 duration, int64_t quantum) {
 
 i128 step_model_duration(const struct step_model *model, const struct step_work *work) {
     i128 duration = fixed_part(model, work) + (i128)model->context * work->decode_context;
+    if (model->window > 0) {
+        duration += (i128)model->window_context * work->decode_window_context;
+    }
     if (model->quantum > 0) {
         duration = quantised(duration, model->quantum);
     }
@@ -150,7 +174,11 @@ i128 step_model_decode_duration(const struct step_model *model, const struct ste
     if (work->decode_seqs == 0) {
         return 0;
     }
-    const struct step_work decodes = {.decode_seqs = work->decode_seqs, .decode_context = work->decode_context};
+    const struct step_work decodes = {
+        .decode_seqs = work->decode_seqs,
+        .decode_context = work->decode_context,
+        .decode_window_context = work->decode_window_context,
+    };
     i128 alone = step_model_duration(model, &decodes);
     return alone < duration ? alone : duration;
 }
@@ -172,6 +200,11 @@ struct step_amounts step_model_amounts(const struct step_model *model, const str
         .flop = work_flop(&model->work, work, &batch),
         .byte = work_byte(model, work, batch.tokens),
     };
+    if (model->window > 0) {
+        amounts.flop += (i128)model->work.flop_per_window_context * work->decode_window_context +
+                        model->work.flop_per_window_attention_x2 * work->prefill_window_attention_x2;
+        amounts.byte += (i128)model->work.byte_per_window_context * work->decode_window_context;
+    }
     i128 energy = model->work.energy_per_flop * amounts.flop + model->work.energy_per_byte * amounts.byte +
                   model->work.active_mw * duration;
     i128 cap = model->work.cap_mw * duration;
@@ -195,6 +228,11 @@ void step_model_sum(const struct step_model *model, const struct step_work *work
     }
 }
 
+void step_model_sum_window(const struct step_work *work, int64_t steps, i128 window_context, struct step_sums *sums) {
+    sums->window_context += window_context;
+    sums->window_attention_x2 += work->prefill_window_attention_x2 * steps;
+}
+
 struct step_amounts step_model_amounts_of_sums(const struct step_model *model, const struct step_sums *sums) {
     const struct work_model *work = &model->work;
     struct step_amounts amounts = {
@@ -203,13 +241,18 @@ struct step_amounts step_model_amounts_of_sums(const struct step_model *model, c
         .byte = (i128)work->byte_per_step * sums->steps + sums->expert_byte + work->byte_per_token * sums->tokens +
                 work->byte_per_context * sums->context,
     };
+    if (model->window > 0) {
+        amounts.flop += work->flop_per_window_context * sums->window_context +
+                        work->flop_per_window_attention_x2 * sums->window_attention_x2;
+        amounts.byte += work->byte_per_window_context * sums->window_context;
+    }
     amounts.energy =
         work->energy_per_flop * amounts.flop + work->energy_per_byte * amounts.byte + work->active_mw * sums->duration;
     return amounts;
 }
 
 /* With n decodes, as computed, and all context c: time >= step + s (body + head) + ((1 - s) (body_token + head_seq) + token + seq) n + context c
- * for any share s in 0..1, since a maximum of two is at least s times one plus 1 - s times the other. Energy has terms of the same kind. */
+ * (and so in the window) for any share s in 0..1, since a maximum of two is at least s times one plus 1 - s times the other. Energy has terms of the same kind. */
 bool step_model_decodes_never_capped(const struct step_model *model) {
     const struct work_model *work = &model->work;
     const double rounding = 1e-9; /* of the arithmetic here */
@@ -225,10 +268,13 @@ bool step_model_decodes_never_capped(const struct step_model *model) {
     double decode_energy = per_flop * ((double)work->flop_per_token + (double)work->flop_per_seq) +
                            per_byte * (double)work->byte_per_token;
     double context_energy = per_flop * (double)work->flop_per_context + per_byte * (double)work->byte_per_context;
+    double window_energy =
+        per_flop * (double)work->flop_per_window_context + per_byte * (double)work->byte_per_window_context;
     double reading_s = (double)model->body + (double)model->head;
     double lacking = step_energy - power * (double)model->step;
     double share = lacking <= 0 ? 0 : reading_s > 0 ? lacking / (power * reading_s) : 2;
     double decode_s =
         (double)model->token + (double)model->seq + (1 - share) * ((double)model->body_token + (double)model->head_seq);
-    return share <= 1 && decode_energy <= power * decode_s && context_energy <= power * (double)model->context;
+    return share <= 1 && decode_energy <= power * decode_s && context_energy <= power * (double)model->context &&
+           window_energy <= power * (double)model->window_context;
 }

@@ -1,9 +1,9 @@
 /* step_model.h - what one step of one replica takes: time, FLOP, bytes, energy. All integers once prepared.
  *
- * A step's work is five sums over its batch; no formula sees a single sequence. For a fixed batch the time is affine
- * in the total context of its decodes:
- *     duration = fixed(work without context) + slope * decode_context                     [before `quantum`]
- * and so are FLOP, bytes and energy, within a regime (at TDP or below). The leap stands on this.
+ * A step's work is a few sums over its batch; no formula sees a single sequence. For a fixed batch the time is affine
+ * in the total context of its decodes, and in what of it lies in the window of windowed layers:
+ *     duration = fixed(work without context) + slope * decode_context + window_slope * decode_window_context
+ * [before `quantum`] and so are FLOP, bytes and energy, within a regime (at TDP or below). The leap stands on this.
  * Padding (of tokens to a multiple, of a batch to a captured size) depends on the batch alone; what is padded counts as computed.
  * A prepared model is immutable and may be shared by threads.
  *
@@ -28,19 +28,22 @@
 #define ENERGY_PER_J 1.048576e21
 
 /* The batch of one step, as sums. "Context" of a sequence is the number of its tokens that are in the KV cache
- * when the step starts. A sequence either prefills (a chunk of its prompt) or decodes (one token). */
+ * when the step starts. A sequence either prefills (a chunk of its prompt) or decodes (one token). The two sums about a window are 0
+ * where the model has none (step_model_window). */
 struct step_work {
     int64_t prefill_seqs;
     int64_t prefill_tokens;
-    i128 prefill_attention_x2; /* sum over chunks of chunk * (2 * context + chunk): 2 chunk (context + chunk / 2) */
+    i128 prefill_attention_x2;        /* sum over chunks of attention_x2_of_chunk */
+    i128 prefill_window_attention_x2; /* sum over chunks of window_attention_x2_of_chunk */
     int64_t decode_seqs;
-    int64_t decode_context; /* sum over decodes of their context */
+    int64_t decode_context;        /* sum over decodes of their context */
+    int64_t decode_window_context; /* sum over decodes of min(context, window) */
 };
 
-/* duration = fixed + slope * decode_context, before `quantum`. */
+/* duration = fixed + slope * decode_context + window_slope * decode_window_context, before `quantum`. */
 struct step_line {
     i128 fixed;
-    int64_t slope;
+    int64_t slope, window_slope;
 };
 
 struct step_amounts {
@@ -53,20 +56,37 @@ struct step_amounts {
 struct step_sums {
     int64_t steps;
     i128 tokens, sequences; /* as computed: padding included */
-    i128 context, attention_x2, expert_byte;
+    i128 context, window_context, attention_x2, window_attention_x2, expert_byte;
     i128 duration;
 };
+
+/* Twice what a chunk's tokens attend to, each at the middle of its position: 2 chunk (context + chunk / 2). */
+static inline i128 attention_x2_of_chunk(int64_t context, int64_t chunk) {
+    return (i128)chunk * (2 * context + chunk);
+}
+
+/* The same where nobody looks back further than `window`: the sum over the chunk's tokens of min(2 position + 1, 2 window). 0 without a
+ * window. */
+i128 window_attention_x2_of_chunk(int64_t window, int64_t context, int64_t chunk);
+
+/* min(context, window); 0 without a window. */
+static inline int64_t windowed_context(int64_t window, int64_t context) {
+    return context < window ? context : window;
+}
 
 struct step_model; /* prepared: coefficients in integers */
 
 /* `linear`: c0 + c1 prefill tokens + c2 decodes + c3 decode context + c4 sum of chunk (context + chunk / 2), seconds
- * each. `quantum_s` > 0 floors each duration to a multiple of it, at least one. `pad_multiple` > 0: the tokens of a step (prefill and
+ * each. `window_tok` > 0 adds c5 sum of min(context, window) over decodes + c6 sum of min(position, window) over prefill tokens.
+ * `quantum_s` > 0 floors each duration to a multiple of it, at least one. `pad_multiple` > 0: the tokens of a step (prefill and
  * decodes) are padded to a multiple of it; each token of padding takes `pad_token_s`. */
 struct linear_step {
     double c0_s, c1_s, c2_s, c3_s, c4_s;
     double quantum_s;
     int64_t pad_multiple;
     double pad_token_s;
+    int64_t window_tok; /* 0: none */
+    double c5_s, c6_s;
 };
 
 struct roofline_step; /* models/roofline.h: LLM, GPU, precision, parallelism, efficiencies, overheads */
@@ -80,11 +100,15 @@ struct step_model *step_model_new_roofline(const struct roofline_step *roofline,
                                            struct diags *diags, struct position at);
 void step_model_free(struct step_model *model); /* accepts NULL */
 
-/* The affine form for this batch (`work->decode_context` is not looked at). */
+/* The affine form for this batch (its decodes' contexts are not looked at). */
 struct step_line step_model_line(const struct step_model *model, const struct step_work *work);
 
-/* The slope of every line. */
+/* The slopes of every line. */
 int64_t step_model_slope(const struct step_model *model);
+int64_t step_model_window_slope(const struct step_model *model);
+
+/* Tokens that windowed layers look back at most; 0: there are none. */
+int64_t step_model_window(const struct step_model *model);
 
 /* The quantum that durations are floored to, in units; 0: none. Without one a step's duration is convex in the context of its decodes. */
 int64_t step_model_quantum(const struct step_model *model);
@@ -103,9 +127,11 @@ struct step_amounts step_model_amounts(const struct step_model *model, const str
  * over the step's time are at least those of its energy. False where that is not sure. */
 bool step_model_decodes_never_capped(const struct step_model *model);
 
-/* Adds `steps` steps of one batch; `context` sums their decode_context, `duration` their durations. */
+/* Adds `steps` steps of one batch; `context` sums their decode_context, `duration` their durations. With a window also: */
 void step_model_sum(const struct step_model *model, const struct step_work *work, int64_t steps, i128 context,
                     i128 duration, struct step_sums *sums);
+/* Adds what windowed layers read in these steps; `window_context` sums their decode_window_context. */
+void step_model_sum_window(const struct step_work *work, int64_t steps, i128 window_context, struct step_sums *sums);
 
 /* What the steps amount to together: the sum of their step_model_amounts if none is capped. */
 struct step_amounts step_model_amounts_of_sums(const struct step_model *model, const struct step_sums *sums);

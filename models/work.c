@@ -9,11 +9,15 @@
 static bool flop_fill(const struct roofline_step *step, struct work_model *work, struct diags *diags,
                       struct position at) {
     const struct llm *llm = step->llm;
+    const double context_flop = llm_decode_attention_flop(llm), attention_flop = llm_prefill_attention_flop(llm);
+    const double windowed = llm_window_ratio(llm);
     const struct coefficient coefficients[] = {
         {"FLOP per token", llm_flop_per_token(llm), 1, &work->flop_per_token},
         {"FLOP per sample", llm_flop_per_sample(llm), 1, &work->flop_per_seq},
-        {"FLOP per token of context", llm_decode_attention_flop(llm), 1, &work->flop_per_context},
-        {"FLOP of prefill attention", llm_prefill_attention_flop(llm), 0.5, &work->flop_per_attention_x2},
+        {"FLOP per token of context", context_flop * (1 - windowed), 1, &work->flop_per_context},
+        {"FLOP per token of windowed context", context_flop * windowed, 1, &work->flop_per_window_context},
+        {"FLOP of prefill attention", attention_flop * (1 - windowed), 0.5, &work->flop_per_attention_x2},
+        {"FLOP of windowed prefill attention", attention_flop * windowed, 0.5, &work->flop_per_window_attention_x2},
     };
     return coefficients_round(coefficients, sizeof coefficients / sizeof coefficients[0], diags, at);
 }
@@ -23,11 +27,13 @@ static bool byte_fill(const struct roofline_step *step, struct work_model *work,
     const struct llm *llm = step->llm;
     double dense_byte = llm_body_byte(llm, step->precision) + llm_lm_head_byte(llm);
     double kv_byte = llm_kv_byte_per_tok(llm, step->kv_precision, step->tensor_parallel);
+    const double windowed = llm_window_ratio(llm);
     const struct coefficient coefficients[] = {
         {"bytes of weights", dense_byte, 1, &work->byte_per_step},
         {"bytes of an expert", llm_expert_byte(llm, step->precision), 1, &work->byte_per_expert},
         {"KV bytes written per token", kv_byte, 1, &work->byte_per_token},
-        {"KV bytes read per token of context", kv_byte, 1, &work->byte_per_context},
+        {"KV bytes read per token of context", kv_byte * (1 - windowed), 1, &work->byte_per_context},
+        {"KV bytes read per token of windowed context", kv_byte * windowed, 1, &work->byte_per_window_context},
     };
     work->experts = llm->experts;
     work->experts_per_tok = llm->experts_per_tok;

@@ -2,8 +2,9 @@
  *
  *     flop   = flop_per_token tokens + flop_per_seq sequences + flop_per_context decode_context
  *            + flop_per_attention_x2 prefill_attention_x2
- *     byte   = byte_per_step + byte_per_expert touched(tokens) + byte_per_token tokens + byte_per_context
- *     decode_context
+ *            + flop_per_window_context decode_window_context + flop_per_window_attention_x2 prefill_window_attention_x2
+ *     byte   = byte_per_step + byte_per_expert touched(tokens) + byte_per_token tokens
+ *            + byte_per_context decode_context + byte_per_window_context decode_window_context
  *     energy = energy_per_flop flop + energy_per_byte byte + active_mw duration,  at most cap_mw duration
  * Everything is for the whole replica. `touched` is the expected number of experts that any of `tokens` is routed to:
  *     E (1 - (1 - k/E)^tokens),  uniform routing.
@@ -18,6 +19,7 @@
 struct work_model {
     int64_t flop_per_token, flop_per_seq, flop_per_context, flop_per_attention_x2;
     int64_t byte_per_step, byte_per_token, byte_per_context;
+    int64_t flop_per_window_context, flop_per_window_attention_x2, byte_per_window_context; /* of windowed layers */
     int64_t byte_per_expert;                  /* one expert of every MoE layer; 0: dense */
     int64_t experts, experts_per_tok;         /* 0: dense */
     int64_t energy_per_flop, energy_per_byte; /* ENERGY_PER_J units; 0: power not known */

@@ -235,7 +235,7 @@ static bool make_shape(struct resolver *resolver, struct pool_parts *parts) {
     return true;
 }
 
-static void fill_linear(struct resolver *resolver, const struct view *step, struct linear_step *linear) {
+static bool fill_linear(struct resolver *resolver, const struct view *step, struct linear_step *linear) {
     struct view padding = view_block(resolver->arena, step, "padding");
     linear->c0_s = view_number(step, "c0");
     linear->c1_s = view_number(step, "c1");
@@ -245,6 +245,12 @@ static void fill_linear(struct resolver *resolver, const struct view *step, stru
     linear->quantum_s = view_number(step, "quantum");
     linear->pad_multiple = view_integer(&padding, "multiple");
     linear->pad_token_s = view_has(step, "padding") ? view_number(&padding, "per_token") : 0;
+    linear->window_tok = view_integer(step, "window");
+    linear->c5_s = view_number(step, "c5");
+    linear->c6_s = view_number(step, "c6");
+    return linear->window_tok > 0 || (linear->c5_s <= 0 && linear->c6_s <= 0) ||
+           diag_error(resolver->diags, view_at(step, linear->c5_s > 0 ? "c5" : "c6"), "missing-key",
+                      "%s: c5 and c6 are of windowed layers; they need 'window', in tokens", step->path);
 }
 
 static bool make_step_model(struct resolver *resolver, struct pool_parts *parts) {
@@ -258,8 +264,10 @@ static bool make_step_model(struct resolver *resolver, struct pool_parts *parts)
         known_work = &work;
     }
     if (parts->is_linear) {
-        struct linear_step linear;
-        fill_linear(resolver, &parts->step, &linear);
+        struct linear_step linear = {0};
+        if (!fill_linear(resolver, &parts->step, &linear)) {
+            return false;
+        }
         *parts->step_model = step_model_new_linear(&linear, known_work, resolver->diags, at);
     } else {
         *parts->step_model = step_model_new_roofline(&parts->roofline, known_work, resolver->diags, at);

@@ -56,6 +56,7 @@ void batch_init(struct batch *batch, int64_t block_size, size_t workloads) {
 
 void batch_release(struct batch *batch) {
     free(batch->ends.items);
+    free(batch->crossings.items);
     free(batch->residues);
     free(batch->by_workload);
     free(batch->prefilling);
@@ -142,6 +143,51 @@ static void count_emitter(struct cluster *cluster, struct batch *batch, const st
     counts->measured += recorder_measures(&cluster->recorder, request->arrival_key) ? sign : 0;
 }
 
+/* ---- the window ---- */
+
+/* The step count at which a decoder's context fills the window. */
+static int64_t crossing_of(const struct leap_replica *replica, const struct request *request) {
+    return replica->shared->window - request->base;
+}
+
+/* Whether a decoder fills the window while it is one. (A finished one of a static batch grows on.) */
+static bool crosses(const struct leap_replica *replica, const struct request *request) {
+    int64_t at = crossing_of(replica, request);
+    bool stays = at <= request->end_step || replica->shared->policy->keeps_finished;
+    return stays && at > replica->batch.steps;
+}
+
+static void start_growing(struct leap_replica *replica, uint32_t index, const struct request *request) {
+    struct batch *batch = &replica->batch;
+    if (request->computed >= replica->shared->window) {
+        return;
+    }
+    batch->growing++;
+    batch->growing_context += request->computed;
+    if (crosses(replica, request)) {
+        completions_insert(&batch->crossings, (struct completion){crossing_of(replica, request), index});
+    }
+}
+
+/* `computed` is true. */
+static void stop_growing(struct leap_replica *replica, const struct request *request) {
+    if (request->computed < replica->shared->window) {
+        replica->batch.growing--;
+        replica->batch.growing_context -= request->computed;
+    }
+}
+
+void batch_pass_crossings(struct batch *batch, int64_t window) {
+    CHECK_SLOW(batch_next_crossing(batch) >= batch->steps);
+    while (batch_next_crossing(batch) == batch->steps) {
+        batch->crossings.head++;
+        batch->growing--;
+        batch->growing_context -= window;
+    }
+}
+
+/* ---- decoders that join and leave ---- */
+
 /* An explicit sequence, in no list but the order of admission, becomes a decoder. */
 static void add_decoder(struct cluster *cluster, struct leap_replica *replica, uint32_t index) {
     struct batch *batch = &replica->batch;
@@ -161,6 +207,7 @@ static void add_decoder(struct cluster *cluster, struct leap_replica *replica, u
     count_emitter(cluster, batch, request, 1);
     list_add(&batch->joined, &batch->joined_count, &batch->joined_capacity, index);
     completions_insert(&batch->ends, (struct completion){request->end_step, index});
+    start_growing(replica, index, request);
 }
 
 void batch_start_decoding(struct cluster *cluster, struct leap_replica *replica, uint32_t index) {
@@ -201,6 +248,7 @@ void batch_remove(struct cluster *cluster, struct leap_replica *replica, uint32_
     request->decoding = request->joined = false;
     batch->decoding--;
     batch->context -= request->computed;
+    stop_growing(replica, request);
     batch->residues[residue_in(replica, request->base)]--;
     replica->regenerating -= request->emitted < request->delivered;
     if (!request->padding) {
@@ -224,7 +272,9 @@ void batch_dissolve(struct cluster *cluster, struct leap_replica *replica) {
         }
     }
     batch->decoding = batch->context = replica->regenerating = 0;
+    batch->growing = batch->growing_context = 0;
     batch->ends.head = batch->ends.tail = 0;
+    batch->crossings.head = batch->crossings.tail = 0;
     batch->joined_count = batch->prefilling_count = 0;
 }
 
@@ -263,15 +313,24 @@ int64_t batch_blocks(const struct batch *batch, int64_t block_size, int64_t ahea
     return (batch->context + batch->decoding * ahead + room) / block_size;
 }
 
-void batch_forget_end(const struct cluster *cluster, struct batch *batch, uint32_t index) {
-    const struct completions *ends = &batch->ends;
-    int64_t step = cluster->requests[index].end_step;
-    for (size_t i = ends->head; i < ends->tail; i++) {
-        if (ends->items[i].request == index) {
-            CHECK(ends->items[i].step == step);
-            completions_drop(&batch->ends, i);
+static void forget(struct completions *queue, uint32_t index, int64_t step) {
+    for (size_t i = queue->head; i < queue->tail; i++) {
+        if (queue->items[i].request == index) {
+            CHECK(queue->items[i].step == step);
+            completions_drop(queue, i);
             return;
         }
     }
-    CHECK_NEVER("a decoder that is to end");
+    CHECK_NEVER("a decoder that is in the queue");
+}
+
+void batch_forget_end(const struct cluster *cluster, struct batch *batch, uint32_t index) {
+    forget(&batch->ends, index, cluster->requests[index].end_step);
+}
+
+void batch_forget_crossing(const struct cluster *cluster, struct leap_replica *replica, uint32_t index) {
+    const struct request *request = &cluster->requests[index];
+    if (crosses(replica, request)) {
+        forget(&replica->batch.crossings, index, crossing_of(replica, request));
+    }
 }

@@ -3,6 +3,8 @@
  * A *decoder* emits a token in each step. Its context is `base + steps`, where `steps` counts the steps that decoded, so that a step changes no
  * decoder: it adds one to `steps` and `decoding` to `context`. (A step of prompts alone leaves `steps` as it is.) A decoder ends when `steps` reaches a number known when it joins; a queue holds these. Blocks: a
  * decoder needs one more in a step that starts with its context a multiple of the block size, which its residue says.
+ * With a window (windowed layers read at most so much of a context) a decoder *grows* until its context fills it, and a queue holds the steps
+ * at which decoders do: their windowed contexts sum to `growing_context` + a window for each of the others.
  * A *prefiller* is served chunk by chunk; there are few, in order of admission. Both are linked in order of admission, for preemption. */
 #ifndef TOKENMILL_SIM_LEAP_BATCH_H
 #define TOKENMILL_SIM_LEAP_BATCH_H
@@ -21,11 +23,12 @@ struct request;
 #define BATCH_NONE UINT32_MAX
 
 struct completion {
-    int64_t step; /* the count of steps at whose end the decoder has emitted its last token */
+    int64_t
+        step; /* the count of steps at whose end the decoder has emitted its last token, or its context fills the window */
     uint32_t request;
 };
 
-/* Every decoder that emits, by step, earliest first. Joins are mostly in that order already: answers of one length always are. A heap,
+/* Decoders by step, earliest first: all that emit, or those that fill the window. Joins are mostly in that order already: answers of one length always are. A heap,
  * which has no use for that, was slower up to thousands of decoders. */
 struct completions {
     struct completion *items; /* owned */
@@ -46,6 +49,8 @@ struct batch {
     int64_t decoding; /* decoders, padded ones included */
     int64_t context;  /* sum of their contexts now */
     struct completions ends;
+    int64_t growing, growing_context;  /* decoders whose context is below the window; 0 without one */
+    struct completions crossings;      /* of these, but for those that end before */
     int64_t *residues;                 /* owned: decoders by base mod block_size */
     struct decoder_count *by_workload; /* owned */
     uint32_t *prefilling;              /* owned: requests in order of admission */
@@ -98,7 +103,23 @@ static inline uint32_t batch_pop_end(struct batch *batch) {
     return next == batch->steps ? batch->ends.items[batch->ends.head++].request : BATCH_NONE;
 }
 
-/* A decoder that is about to leave does not end any more. */
+/* A decoder that is about to leave does not end any more, */
 void batch_forget_end(const struct cluster *cluster, struct batch *batch, uint32_t request);
+/* nor does its context fill the window. */
+void batch_forget_crossing(const struct cluster *cluster, struct leap_replica *replica, uint32_t request);
+
+/* Those whose context fills the window now do not grow any more. */
+void batch_pass_crossings(struct batch *batch, int64_t window);
+
+/* What windowed layers read of the decoders' contexts: the sum of min(context, window). */
+static inline int64_t batch_window_context(const struct batch *batch, int64_t window) {
+    return batch->growing_context + (batch->decoding - batch->growing) * window;
+}
+
+/* The step count at which the next decoder fills the window; INT64_MAX: none. */
+static inline int64_t batch_next_crossing(const struct batch *batch) {
+    const struct completions *crossings = &batch->crossings;
+    return crossings->head < crossings->tail ? crossings->items[crossings->head].step : INT64_MAX;
+}
 
 #endif

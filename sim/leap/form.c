@@ -52,7 +52,11 @@ void leap_give_chunk(struct cluster *cluster, struct leap_replica *replica, uint
     }
     work->prefill_seqs++;
     work->prefill_tokens += tokens;
-    work->prefill_attention_x2 += (i128)tokens * (2 * request->computed + tokens);
+    work->prefill_attention_x2 += attention_x2_of_chunk(request->computed, tokens);
+    if (replica->shared->window > 0) {
+        work->prefill_window_attention_x2 +=
+            window_attention_x2_of_chunk(replica->shared->window, request->computed, tokens);
+    }
 }
 
 uint32_t leap_preempt_latest(struct cluster *cluster, struct leap_replica *replica, i128 now) {
@@ -60,6 +64,7 @@ uint32_t leap_preempt_latest(struct cluster *cluster, struct leap_replica *repli
     struct request *request = &cluster->requests[index];
     if (request->decoding) {
         batch_forget_end(cluster, &replica->batch, index);
+        batch_forget_crossing(cluster, replica, index);
     }
     batch_remove(cluster, replica, index);
     replica->held_blocks -= request->blocks;
@@ -78,14 +83,12 @@ uint32_t leap_preempt_latest(struct cluster *cluster, struct leap_replica *repli
 }
 
 void leap_give_decoders(struct cluster *cluster, struct leap_replica *replica, i128 now, bool *preempted) {
-    const struct batch *batch = &replica->batch;
     while (!leap_have_blocks(replica, 1, 0)) {
         leap_preempt_latest(cluster, replica, now);
         *preempted = true;
     }
     replica->granted = 1;
-    replica->work.decode_seqs = batch->decoding;
-    replica->work.decode_context = batch->context;
+    leap_count_decoders(replica);
 }
 
 /* ---- decodes and prompts in one step ---- */

@@ -64,8 +64,7 @@ static void form(struct cluster *cluster, struct leap_replica *replica, i128 now
         budget -= tokens;
     }
     if (batch->prefilling_count == 0) {
-        replica->work.decode_seqs = batch->decoding;
-        replica->work.decode_context = batch->context;
+        leap_count_decoders(replica);
     }
 }
 

@@ -124,7 +124,7 @@ static i128 decode_share(const struct leap_replica *replica, i128 duration) {
     if (work->decode_seqs == 0) {
         return 0;
     }
-    i128 alone = leap_decode_duration(replica, work->decode_seqs, work->decode_context);
+    i128 alone = leap_decode_duration(replica, work->decode_seqs, work->decode_context, work->decode_window_context);
     return alone < duration ? alone : duration;
 }
 
@@ -173,6 +173,7 @@ static void one_step_ended(struct cluster *cluster, struct leap_replica *replica
 static struct step_amounts amounts_ahead(const struct leap_replica *replica, int64_t ahead) {
     struct step_work work = replica->work;
     work.decode_context += ahead * work.decode_seqs;
+    work.decode_window_context += ahead * replica->batch.growing;
     i128 duration = replica->planned == 1 ? replica->end - replica->start : series_term(replica->durations, ahead);
     return step_model_amounts(replica->config->step_model, &work, duration);
 }
@@ -215,6 +216,15 @@ static void add_amounts(struct cluster *cluster, struct leap_replica *replica, c
     add_minute(out, replica->meter.minute, amounts->energy);
 }
 
+static void sum_window(const struct leap_replica *replica, struct step_sums *sums) {
+    if (replica->shared->window > 0) {
+        const int64_t steps = replica->planned;
+        i128 context = (i128)replica->work.decode_window_context * steps;
+        context += (i128)replica->batch.growing * triangle(steps);
+        step_model_sum_window(&replica->work, steps, context, sums);
+    }
+}
+
 /* FLOP, bytes and energy of a plain stretch whose decodes' contexts sum to `context` over its steps. */
 static void add_work(struct cluster *cluster, struct leap_replica *replica, int64_t time, i128 context) {
     struct leap_meter *meter = &replica->meter;
@@ -224,6 +234,7 @@ static void add_work(struct cluster *cluster, struct leap_replica *replica, int6
             flush_sums(cluster, replica);
         }
         step_model_sum(model, &replica->work, replica->planned, context, time, &meter->sums);
+        sum_window(replica, &meter->sums);
         return;
     }
     struct step_amounts amounts = amounts_ahead(replica, 0);
@@ -231,6 +242,7 @@ static void add_work(struct cluster *cluster, struct leap_replica *replica, int6
         struct step_sums sums = {0};
         i128 energy = energy_over(replica, 0, replica->planned, amounts.energy);
         step_model_sum(model, &replica->work, replica->planned, context, time, &sums);
+        sum_window(replica, &sums);
         amounts = step_model_amounts_of_sums(model, &sums);
         amounts.energy = energy;
     }

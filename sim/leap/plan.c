@@ -1,6 +1,6 @@
 /* plan.c - how many steps the stretch that starts now may have.
  *
- * A stretch ends where the batch changes (a decoder ends, blocks run out), where a step's time leaves its straight line (a quantum, another
+ * A stretch ends where the batch changes (a decoder ends or fills the window, blocks run out), where a step's time leaves its straight line (a quantum, another
  * regime), and before the instants that meters cut at, so that only a stretch of one step straddles one. Ending a stretch too early
  * changes no result; ending it too late would. */
 #include "base/check.h"
@@ -12,10 +12,18 @@ static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
+i128 leap_decode_duration_of_model(const struct leap_replica *replica, int64_t decodes, int64_t context,
+                                   int64_t window_context) {
+    const struct step_work work = {
+        .decode_seqs = decodes, .decode_context = context, .decode_window_context = window_context};
+    return step_model_duration(replica->config->step_model, &work);
+}
+
 /* How long the step of decodes takes that starts after `ahead` more. */
-static i128 duration_ahead(const struct leap_replica *replica, int64_t ahead) {
+static inline i128 duration_ahead(const struct leap_replica *replica, int64_t ahead) {
     const struct step_work *work = &replica->work;
-    return leap_decode_duration(replica, work->decode_seqs, work->decode_context + ahead * work->decode_seqs);
+    return leap_decode_duration(replica, work->decode_seqs, work->decode_context + ahead * work->decode_seqs,
+                                work->decode_window_context + ahead * replica->batch.growing);
 }
 
 /* Steps for which blocks last; those of the first are taken already. */
@@ -78,6 +86,9 @@ static void plan_several(struct leap_replica *replica) {
     int64_t steps = 1;
     if (first <= STRETCH_TIME_MAX && !replica->meter.at_warmup) {
         steps = least(batch_next_end(batch) - batch->steps, STRETCH_STEPS_MAX);
+        if (batch->growing > 0) {
+            steps = least(steps, batch_next_crossing(batch) - batch->steps);
+        }
         CHECK(steps > 0);
         steps = least(steps, replica->policy_steps);
         steps = steps_with_blocks(replica, steps);

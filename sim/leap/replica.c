@@ -197,6 +197,10 @@ static void decoders_advance(struct cluster *cluster, struct leap_replica *repli
     }
     batch->steps += steps;
     batch->context += steps * batch->decoding;
+    if (batch->growing > 0) {
+        batch->growing_context += steps * batch->growing;
+        batch_pass_crossings(batch, replica->shared->window);
+    }
     batch->last_token_at = replica->end;
     replica->kv_tokens += steps * batch->decoding;
 }
@@ -387,6 +391,7 @@ static void finish_batch(struct cluster *cluster, struct leap_replica *replica) 
         finish(cluster, replica, batch->first);
     }
     batch->ends.head = batch->ends.tail = 0;
+    batch->crossings.head = batch->crossings.tail = 0;
 }
 
 static void end_static(struct cluster *cluster, struct leap_replica *replica, const struct ending *ending) {
@@ -507,6 +512,8 @@ static void init_pool(struct leap_pool *pool, const struct pool_config *config) 
         .config = config,
         .policy = leap_policy_of(batching->policy),
         .slope = step_model_slope(config->step_model),
+        .window_slope = step_model_window_slope(config->step_model),
+        .window = step_model_window(config->step_model),
         .straight = step_model_quantum(config->step_model) == 0,
         .never_capped = step_model_decodes_never_capped(config->step_model),
         .keeps_blocks = batching->policy == BATCHING_STATIC || batching->kv_admission == KV_ADMISSION_RESERVE,

@@ -13,7 +13,9 @@ struct leap_pool {
     int64_t *
         decode_fixed; /* owned: fixed part of a step of n decodes, for n below `decode_fixed_count`; -1: unknown, or beyond 64 bits */
     int64_t decode_fixed_count;
-    int64_t slope;          /* of every step's line */
+    int64_t slope;          /* of every step's line, */
+    int64_t window_slope;   /* and in windowed context */
+    int64_t window;         /* tokens; 0: no windowed layers */
     bool straight;          /* no quantum: durations lie on their line */
     bool never_capped;      /* see step_model_decodes_never_capped */
     bool keeps_blocks;      /* blocks are held from the start to the end: static, and where they are reserved */
@@ -86,15 +88,22 @@ static inline size_t leap_waiting(const struct leap_replica *replica) {
 uint32_t leap_waiting_at(const struct leap_replica *replica, size_t i);
 uint32_t leap_pop_waiting(struct cluster *cluster, struct leap_replica *replica, i128 now);
 
+/* plan.c: the same as the next, slowly. */
+i128 leap_decode_duration_of_model(const struct leap_replica *replica, int64_t decodes, int64_t context,
+                                   int64_t window_context);
+
 /* The duration of a step of decodes alone (step_model_duration). */
-static inline i128 leap_decode_duration(const struct leap_replica *replica, int64_t decodes, int64_t context) {
+static inline i128 leap_decode_duration(const struct leap_replica *replica, int64_t decodes, int64_t context,
+                                        int64_t window_context) {
     const struct leap_pool *shared = replica->shared;
     if (shared->straight && decodes < shared->decode_fixed_count && shared->decode_fixed[decodes] > 0) {
         i128 duration = shared->decode_fixed[decodes] + (i128)shared->slope * context;
+        if (shared->window > 0) {
+            duration += (i128)shared->window_slope * window_context;
+        }
         return duration > STEP_UNITS_MIN ? duration : STEP_UNITS_MIN;
     }
-    const struct step_work work = {.decode_seqs = decodes, .decode_context = context};
-    return step_model_duration(replica->config->step_model, &work);
+    return leap_decode_duration_of_model(replica, decodes, context, window_context);
 }
 
 /* plan.c: how many steps the stretch that starts now may have, given the first step's work; sets `planned`, `durations`, `end`. */

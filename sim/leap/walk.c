@@ -21,6 +21,7 @@ static void give(struct cluster *cluster, struct leap_replica *replica, uint32_t
     request->chunk = 1;
     replica->work.decode_seqs++;
     replica->work.decode_context += request->computed;
+    replica->work.decode_window_context += windowed_context(replica->shared->window, request->computed);
 }
 
 /* Room for `tokens` more of a sequence, preempting the latest; false if it had to go itself. */

@@ -56,6 +56,7 @@ void schedule_reject_head(struct cluster *cluster, struct replica *replica, i128
 void schedule_give(struct cluster *cluster, struct replica *replica, uint32_t index, int64_t tokens, i128 now) {
     struct request *request = &cluster->requests[index];
     struct step_work *work = &replica->work;
+    int64_t window = step_model_window(replica->config->step_model);
     CHECK(tokens > 0 && request->chunk == 0);
     request->chunk = tokens;
     if (request->first_scheduled == LATENCY_NONE) {
@@ -64,10 +65,12 @@ void schedule_give(struct cluster *cluster, struct replica *replica, uint32_t in
     if (request->computed < request->target) {
         work->prefill_seqs++;
         work->prefill_tokens += tokens;
-        work->prefill_attention_x2 += (i128)tokens * (2 * request->computed + tokens);
+        work->prefill_attention_x2 += attention_x2_of_chunk(request->computed, tokens);
+        work->prefill_window_attention_x2 += window_attention_x2_of_chunk(window, request->computed, tokens);
     } else {
         work->decode_seqs++;
         work->decode_context += request->computed;
+        work->decode_window_context += windowed_context(window, request->computed);
     }
 }
 

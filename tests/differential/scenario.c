@@ -91,6 +91,13 @@ static double any_cost(struct dice *dice) {
     return kind < 0.6 ? (double)between(dice, 1, 20) * 1e-3 : uniform(dice) * 1e-3;
 }
 
+/* Windowed layers: contexts cross the window in the middle of answers, in prompts, or never. */
+static void make_windowed_layers(struct dice *dice, struct linear_step *step) {
+    step->window_tok = chance(dice, 0.7) ? between(dice, 1, 60) : between(dice, 1, 500);
+    step->c5_s = chance(dice, 0.1) ? 0 : any_cost(dice) / 1000;
+    step->c6_s = chance(dice, 0.5) ? 0 : any_cost(dice) / 10000;
+}
+
 static void make_step(struct dice *dice, struct linear_step *step) {
     *step = (struct linear_step){.c0_s = any_cost(dice)};
     double kind = uniform(dice);
@@ -103,6 +110,8 @@ static void make_step(struct dice *dice, struct linear_step *step) {
         step->c0_s = uniform(dice) * part_s;
         step->c2_s = chance(dice, 0.5) ? 0 : uniform(dice) * part_s;
         step->c3_s = chance(dice, 0.5) ? 0 : uniform(dice) * part_s / 100;
+        step->window_tok = chance(dice, 0.3) ? between(dice, 1, 60) : 0;
+        step->c5_s = uniform(dice) * part_s / 100;
         return;
     }
     step->c1_s = any_cost(dice) / 50;
@@ -113,6 +122,9 @@ static void make_step(struct dice *dice, struct linear_step *step) {
     if (chance(dice, 0.3)) {
         step->pad_multiple = between(dice, 1, 16);
         step->pad_token_s = any_cost(dice) / 20;
+    }
+    if (chance(dice, 0.4)) {
+        make_windowed_layers(dice, step);
     }
 }
 
@@ -158,6 +170,11 @@ static void heat_prompts(struct dice *dice, struct step_model *model) {
         .active_mw = 1000,
         .cap_mw = 1000 + power_mw,
     };
+    if (model->window > 0) { /* windowed context draws more, or less, than its time allows */
+        const int64_t part = 50 * (model->seq / 2000);
+        model->work.flop_per_window_context = 50 * between(dice, 0, 3);
+        model->window_context = part * between(dice, 0, 3);
+    }
     if (chance(dice, 0.5)) { /* and what every step reads as much as there is time for, or more */
         double time = (double)model->step + (double)model->body + (double)model->head;
         model->work.byte_per_step = 1000000000;
@@ -183,6 +200,9 @@ static void make_work(struct dice *dice, struct work_model *work) {
         .byte_per_step = between(dice, 0, 1000000),
         .byte_per_token = between(dice, 0, 1000),
         .byte_per_context = between(dice, 0, 10000),
+        .flop_per_window_context = between(dice, 0, 1000),
+        .flop_per_window_attention_x2 = between(dice, 0, 100),
+        .byte_per_window_context = between(dice, 0, 10000),
         .energy_per_flop = any_energy(dice),
         .energy_per_byte = any_energy(dice),
         .active_mw = between(dice, 0, 100000),
@@ -406,6 +426,7 @@ static void print_pool(const struct pool_config *pool, const struct linear_step 
            pool->max_model_len);
     printf("  step c0 %g c1 %g c2 %g c3 %g c4 %g quantum %g padding %" PRId64 " x %g\n", step->c0_s, step->c1_s,
            step->c2_s, step->c3_s, step->c4_s, step->quantum_s, step->pad_multiple, step->pad_token_s);
+    printf("  window %" PRId64 " c5 %g c6 %g\n", step->window_tok, step->c5_s, step->c6_s);
     const struct step_model *model = pool->step_model;
     printf("  body %" PRId64 " + %" PRId64 " head %" PRId64 " + %" PRId64 " expert %" PRId64 " + %" PRId64
            " seq %" PRId64 " token %" PRId64 " prefill %" PRId64 " captured to %" PRId64 "\n",

@@ -154,13 +154,30 @@ static void mla_is_not_divided_by_tensor_parallelism(void **state) {
     assert_true(llm_kv_byte_per_tok_per_gpu(&llm, PRECISION_BF16, 8) == 70272);
 }
 
-static void windows_are_said_to_be_full_attention(void **state) {
+/* Gemma 3 27B: 62 layers, each sixth global, 10 of them; Mistral 7B v0.1: all windowed; gpt-oss-20b: every other. */
+static void windowed_layers_are_counted(void **state) {
+    (void)state;
+    struct llm llm = llama_8b();
+    assert_true(llm_window_ratio(&llm) == 0);
+    llm.sliding_window = 4096;
+    assert_true(llm_window_ratio(&llm) == 1);
+    llm.layers = 62;
+    llm.global_layer_period = 6;
+    assert_true(llm_window_ratio(&llm) == 52.0 / 62);
+    llm.layers = 24;
+    llm.global_layer_period = 2;
+    assert_true(llm_window_ratio(&llm) == 0.5);
+}
+
+static void chunked_windows_are_said_to_be_sliding(void **state) {
     (void)state;
     struct llm llm = llama_8b();
     assert_null(llm_approximation(&llm));
     llm.sliding_window = 4096;
-    assert_non_null(llm_approximation(&llm));
-    llm.sliding_window = 0;
+    assert_null(llm_approximation(&llm));
+    llm.chunked_window = true;
+    assert_non_null(strstr(llm_approximation(&llm), "chunked"));
+    llm.chunked_window = false;
     llm.sparse_attention = true;
     assert_non_null(strstr(llm_approximation(&llm), "indexer"));
 }
@@ -235,7 +252,8 @@ int main(void) {
         cmocka_unit_test(kv_bytes_per_token),
         cmocka_unit_test(kv_heads_are_replicated_beyond_their_number),
         cmocka_unit_test(mla_is_not_divided_by_tensor_parallelism),
-        cmocka_unit_test(windows_are_said_to_be_full_attention),
+        cmocka_unit_test(windowed_layers_are_counted),
+        cmocka_unit_test(chunked_windows_are_said_to_be_sliding),
         cmocka_unit_test(incomplete_shapes_are_refused_by_field),
         cmocka_unit_test(compressed_attention_is_refused),
         cmocka_unit_test(int4_weights_compute_in_16_bit),

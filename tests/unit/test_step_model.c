@@ -62,7 +62,8 @@ static struct step_model *roofline_model(const struct roofline_step *step) {
 
 static struct step_model *linear_model(double c0, double c1, double c2, double c3, double c4, double quantum) {
     struct diags *diags = diags_new();
-    const struct linear_step linear = {c0, c1, c2, c3, c4, quantum, 0, 0};
+    const struct linear_step linear = {
+        .c0_s = c0, .c1_s = c1, .c2_s = c2, .c3_s = c3, .c4_s = c4, .quantum_s = quantum};
     struct step_model *model = step_model_new_linear(&linear, NULL, diags, nowhere);
     assert_non_null(model);
     diags_free(diags);
@@ -291,6 +292,69 @@ static void a_captured_batch_is_the_next_size(void **state) {
     step_model_free(eager);
 }
 
+/* However a prompt is cut into chunks, its tokens look back min(position, window). */
+static void windowed_attention_is_a_sum_over_tokens(void **state) {
+    (void)state;
+    for (int64_t window = 1; window <= 12; window++) {
+        for (int64_t context = 0; context <= 14; context++) {
+            int64_t sum = 0;
+            for (int64_t chunk = 1; chunk <= 16; chunk++) {
+                int64_t position_x2 = 2 * (context + chunk - 1) + 1;
+                sum += position_x2 < 2 * window ? position_x2 : 2 * window;
+                assert_true(window_attention_x2_of_chunk(window, context, chunk) == sum);
+            }
+        }
+    }
+    assert_true(window_attention_x2_of_chunk(1000, 10, 3) == attention_x2_of_chunk(10, 3));
+    assert_true(window_attention_x2_of_chunk(0, 10, 3) == 0 && windowed_context(0, 10) == 0);
+}
+
+/* Six layers of which one is global: of the toy's 6 x 4,000 B of KV a token 20,000 B are read for 300 tokens, 4,000 B for 1,000. One prompt of 1,000
+ * tokens: attention over 5e5 pairs on one layer and 300 x 300 / 2 + 700 x 300 on five, 4,000 FLOP each. */
+static void windows_bound_what_most_layers_read(void **state) {
+    (void)state;
+    struct llm llm = toy_llm();
+    struct gpu gpu = toy_gpu();
+    llm.layers = 6;
+    struct roofline_step full = toy_step(&llm, &gpu);
+    struct step_model *plain = roofline_model(&full);
+    llm.sliding_window = 300;
+    llm.global_layer_period = 6;
+    struct roofline_step step = toy_step(&llm, &gpu);
+    struct step_model *model = roofline_model(&step);
+    assert_int_equal(step_model_window(model), 300);
+    struct step_work work = {.decode_seqs = 1, .decode_context = 1000};
+    const struct step_amounts all = step_model_amounts(plain, &work, 1);
+    double fixed_s = i128_to_double(step_model_duration(plain, &work)) / UNIT_PER_S - 1000 * 24e3 / 32e9;
+    work.decode_window_context = windowed_context(300, 1000);
+    assert_seconds(step_model_duration(model, &work), fixed_s + (300 * 20e3 + 1000 * 4e3) / 32e9);
+    const struct step_amounts amounts = step_model_amounts(model, &work, 1);
+    assert_true(all.byte - amounts.byte == 700 * 20000 && all.flop - amounts.flop == 700 * 20000);
+    work = (struct step_work){.prefill_seqs = 1, .prefill_tokens = 1000, .prefill_attention_x2 = 1000000};
+    fixed_s = i128_to_double(step_model_duration(plain, &work)) / UNIT_PER_S - 6 * 5e5 * 4e3 / 16e12;
+    work.prefill_window_attention_x2 = window_attention_x2_of_chunk(300, 0, 1000);
+    assert_seconds(step_model_duration(model, &work), fixed_s + (5e5 + 5 * (45e3 + 210e3)) * 4e3 / 16e12);
+    step_model_free(model);
+    step_model_free(plain);
+}
+
+/* What windowed layers read is capped, or not, by itself. */
+static void windowed_context_may_reach_the_cap(void **state) {
+    (void)state;
+    const struct linear_step linear = {.c0_s = 1e-3, .c3_s = 1e-6, .window_tok = 10, .c5_s = 1e-6};
+    struct work_model work = {.flop_per_context = 1, .flop_per_window_context = 1, .active_mw = 1, .cap_mw = 2};
+    work.energy_per_flop = (int64_t)(0.9e-6 * UNIT_PER_S);
+    struct diags *diags = diags_new();
+    struct step_model *model = step_model_new_linear(&linear, &work, diags, nowhere);
+    assert_true(step_model_decodes_never_capped(model));
+    step_model_free(model);
+    work.flop_per_window_context = 2;
+    model = step_model_new_linear(&linear, &work, diags, nowhere);
+    assert_false(step_model_decodes_never_capped(model));
+    step_model_free(model);
+    diags_free(diags);
+}
+
 static void a_quantum_floors_but_leaves_one(void **state) {
     (void)state;
     struct step_model *model = linear_model(0, 0, 0.7e-6, 0, 0, 1e-6);
@@ -381,6 +445,9 @@ int main(void) {
         cmocka_unit_test(a_linear_step_is_its_five_terms),
         cmocka_unit_test(a_linear_step_pads_its_tokens),
         cmocka_unit_test(a_captured_batch_is_the_next_size),
+        cmocka_unit_test(windowed_attention_is_a_sum_over_tokens),
+        cmocka_unit_test(windows_bound_what_most_layers_read),
+        cmocka_unit_test(windowed_context_may_reach_the_cap),
         cmocka_unit_test(a_quantum_floors_but_leaves_one),
         cmocka_unit_test(a_step_lasts_at_least_one_key),
         cmocka_unit_test(decode_share_is_what_decodes_alone_would_take),

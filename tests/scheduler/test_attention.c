@@ -1,0 +1,78 @@
+/* Attention that is not plain, worked by hand from docs/semantics.md section 5. A step takes 10 ticks unless a case says otherwise. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "models/work.h"
+#include "tests/scheduler/play.h"
+
+/* Windowed layers look back 6 tokens, a token of which takes a tick; so in prefill. A: 4 in, 6 out; B: 9 in, 2 out, comes at 5.
+ *     step  start end  A          B            duration
+ *     1     0     18   4                       10 + 4 x 4 / 2
+ *     2     18    68   context 4  9            10 + 4 + (6 x 6 / 2 + 3 x 6)
+ *     3     68    89   context 5  context 9    10 + 5 + 6                        B ends
+ *     4     89    105  context 6               10 + 6
+ *     5     105   121  context 7               10 + 6
+ *     6     121   137  context 8               10 + 6                            A ends
+ * Full layers read 4 + 5 + 9 + 6 + 7 + 8 = 39 tokens in decoding and twice their prefill attention is 16 + 81; windowed ones 33 and 16 + 72. */
+static void windowed_layers_look_back_so_far(void **state) {
+    (void)state;
+    const struct linear_step step = {.c0_s = 10 * TICK_S, .window_tok = 6, .c5_s = TICK_S, .c6_s = TICK_S};
+    const struct work_model work = {.flop_per_context = 1,
+                                    .flop_per_attention_x2 = 1000,
+                                    .flop_per_window_context = 1000000,
+                                    .flop_per_window_attention_x2 = 1000000000,
+                                    .byte_per_context = 1,
+                                    .byte_per_window_context = 1000};
+    struct play play;
+    play_init(&play, 10, 0, 0, 0);
+    play_cost(&play, &step, &work);
+    PLAY_ROWS(&play, 0, {0, 4, 6}, {5, 9, 2});
+    play_run(&play);
+    assert_string_equal(play.steps, "r0 0-18: 0+4, blocks 1, waiting 0\n"
+                                    "r0 18-68: 0* 1+9, blocks 5, waiting 0\n"
+                                    "r0 68-89: 0* 1*, blocks 5, waiting 0\n"
+                                    "r0 89-105: 0*, blocks 2, waiting 0\n"
+                                    "r0 105-121: 0*, blocks 2, waiting 0\n"
+                                    "r0 121-137: 0*, blocks 3, waiting 0\n");
+    assert_string_equal(play.ends, "1 r0: queue 13, ttft 63, e2e 84\n"
+                                   "0 r0: queue 0, ttft 18, e2e 137\n");
+    const struct pool_outcome *pool = &play.outcome.pools[0];
+    assert_ticks(pool->busy_decode, 14 + 21 + 3 * 16);
+    assert_true(pool->flop == 39 + 97 * 1000 + 33 * 1000000 + (i128)88 * 1000000000);
+    assert_true(pool->byte == 39 + 33 * 1000);
+    play_release(&play);
+}
+
+/* A static batch: B has ended and its context grows on, into the window. Full layers take a tick for each 4 tokens, windowed ones (3) a tick a
+ * token. A: 1 in, 4 out; B: 1 in, 2 out.
+ *     1   0-10    both prefill
+ *     2   10-22.5   contexts 1 1      10 + 2 / 4 + 2      B ends
+ *     3   22.5-37.5 contexts 2 2      10 + 4 / 4 + 4
+ *     4   37.5-55   contexts 3 3      10 + 6 / 4 + 6      A ends */
+static void padded_sequences_fill_the_window(void **state) {
+    (void)state;
+    const struct linear_step step = {.c0_s = 10 * TICK_S, .c3_s = TICK_S / 4, .window_tok = 3, .c5_s = TICK_S};
+    struct play play;
+    play_init(&play, 10, 0, 0, 0);
+    play_cost(&play, &step, NULL);
+    PLAY_ROWS(&play, 0, {0, 1, 4}, {0, 1, 2});
+    play.pools[0].batching.policy = BATCHING_STATIC;
+    play.pools[0].batching.max_num_seqs = 2;
+    play_run(&play);
+    assert_string_equal(play.ends, "1 r0: queue 0, ttft 10, e2e 22.500\n"
+                                   "0 r0: queue 0, ttft 10, e2e 55\n");
+    assert_ticks(play.outcome.pools[0].busy, 55);
+    play_release(&play);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(windowed_layers_look_back_so_far),
+        cmocka_unit_test(padded_sequences_fill_the_window),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
