@@ -14,6 +14,8 @@ struct step_model *step_model_new_linear(const struct linear_step *linear, const
         {"c4", linear->c4_s, UNIT_PER_S, &model->attention},
         {"c5", linear->window_tok > 0 ? linear->c5_s : 0, UNIT_PER_S, &model->window_context},
         {"c6", linear->window_tok > 0 ? linear->c6_s : 0, UNIT_PER_S, &model->window_attention},
+        {"h0", linear->h0_s, UNIT_PER_S, &model->host},
+        {"h1", linear->h1_s, UNIT_PER_S, &model->host_seq},
         {"quantum", linear->quantum_s, UNIT_PER_S, &model->quantum},
         {"padding.per_token", linear->pad_token_s, UNIT_PER_S, &model->pad_token},
     };

@@ -156,6 +156,8 @@ static bool attention_fill(const struct roofline_step *step, const struct rates 
          &model->step},
         {"time of a sequence", step->overhead.per_seq_s, UNIT_PER_S, &model->seq},
         {"time of a prefill step", step->overhead.per_prefill_step_s, UNIT_PER_S, &model->prefill_step},
+        {"host's time of a step", step->host_step_s, UNIT_PER_S, &model->host},
+        {"host's time of a sequence", step->host_seq_s, UNIT_PER_S, &model->host_seq},
         {"quantum", step->quantum_s, UNIT_PER_S, &model->quantum},
     };
     model->window = llm->sliding_window;

@@ -9,6 +9,7 @@
  *       + prefill attention FLOP / (peak16 ea)
  *       + 2 layers (latency + tokens x hidden x 2 B x s_per_byte)                         all-reduces, if tp > 1
  *       + c0 + cl layers + cs sequences + (cpf if anything prefills)                      the engine
+ * and at least host_step_s + host_seq_s sequences: what the host takes to prepare the next step meanwhile.
  * Context enters additive terms only, so that a step is affine in it. Source: S. Williams et al., "Roofline", CACM
  * 52(4), 2009; constants: models/priors.h. Valid: dense models within about 20 %; untested shapes 25 % and more. */
 #ifndef TOKENMILL_MODELS_ROOFLINE_H
@@ -48,8 +49,9 @@ struct roofline_step {
     const struct gpu *gpu; /* borrowed */
     enum precision precision, kv_precision;
     int64_t tensor_parallel;
-    int64_t gpus_per_node; /* for the link of the all-reduces */
-    double quantum_s;      /* 0: none */
+    int64_t gpus_per_node;          /* for the link of the all-reduces */
+    double quantum_s;               /* 0: none */
+    double host_step_s, host_seq_s; /* asynchronous scheduling; 0: off */
     /* Batch sizes of captured CUDA graphs, 1..CAPTURE_SIZE_MAX, ascending: a step of decodes alone computes as if it had the next of them;
      * beyond the last, and with prefill, steps are not padded. */
     const int64_t *capture_sizes; /* borrowed */

@@ -145,6 +145,10 @@ struct step_line step_model_line(const struct step_model *model, const struct st
         .fixed = fixed_part(model, work), .slope = model->context, .window_slope = model->window_context};
 }
 
+i128 step_model_host(const struct step_model *model, int64_t sequences) {
+    return model->host + (i128)model->host_seq * sequences;
+}
+
 /* The greatest multiple of `quantum` that is not above `duration`, at least one. */
 static i128 quantised(i128 duration, int64_t quantum) {
     if (duration < quantum) {
@@ -160,6 +164,9 @@ i128 step_model_duration(const struct step_model *model, const struct step_work 
     i128 duration = fixed_part(model, work) + (i128)model->context * work->decode_context;
     if (model->window > 0) {
         duration += (i128)model->window_context * work->decode_window_context;
+    }
+    if (model->host > 0 || model->host_seq > 0) {
+        duration = greater(duration, step_model_host(model, work->prefill_seqs + work->decode_seqs));
     }
     if (model->quantum > 0) {
         duration = quantised(duration, model->quantum);
@@ -252,7 +259,8 @@ struct step_amounts step_model_amounts_of_sums(const struct step_model *model, c
 }
 
 /* With n decodes, as computed, and all context c: time >= step + s (body + head) + ((1 - s) (body_token + head_seq) + token + seq) n + context c
- * (and so in the window) for any share s in 0..1, since a maximum of two is at least s times one plus 1 - s times the other. Energy has terms of the same kind. */
+ * (and so in the window) for any share s in 0..1, since a maximum of two is at least s times one plus 1 - s times the other. Energy has terms of the same kind. The
+ * host makes a step longer only. Tokens padded to a multiple are more than n, and so are not looked at. */
 bool step_model_decodes_never_capped(const struct step_model *model) {
     const struct work_model *work = &model->work;
     const double rounding = 1e-9; /* of the arithmetic here */
@@ -260,7 +268,7 @@ bool step_model_decodes_never_capped(const struct step_model *model) {
     if (work->cap_mw == 0) {
         return true;
     }
-    if (power <= 0 || model->quantum > 0 || model->touched.values != NULL) {
+    if (power <= 0 || model->quantum > 0 || model->touched.values != NULL || model->pad_multiple > 1) {
         return false;
     }
     double per_flop = (double)work->energy_per_flop, per_byte = (double)work->energy_per_byte;

@@ -3,7 +3,7 @@
  * A step's work is a few sums over its batch; no formula sees a single sequence. For a fixed batch the time is affine
  * in the total context of its decodes, and in what of it lies in the window of windowed layers:
  *     duration = fixed(work without context) + slope * decode_context + window_slope * decode_window_context
- * [before `quantum`] and so are FLOP, bytes and energy, within a regime (at TDP or below). The leap stands on this.
+ * [before `quantum`; at least what the host takes for the batch] and so are FLOP, bytes and energy, within a regime (at TDP or below). The leap stands on this.
  * Padding (of tokens to a multiple, of a batch to a captured size) depends on the batch alone; what is padded counts as computed.
  * A prepared model is immutable and may be shared by threads.
  *
@@ -40,7 +40,7 @@ struct step_work {
     int64_t decode_window_context; /* sum over decodes of min(context, window) */
 };
 
-/* duration = fixed + slope * decode_context + window_slope * decode_window_context, before `quantum`. */
+/* duration = fixed + slope * decode_context + window_slope * decode_window_context, before `quantum`; the host's at least. */
 struct step_line {
     i128 fixed;
     int64_t slope, window_slope;
@@ -78,6 +78,7 @@ struct step_model; /* prepared: coefficients in integers */
 
 /* `linear`: c0 + c1 prefill tokens + c2 decodes + c3 decode context + c4 sum of chunk (context + chunk / 2), seconds
  * each. `window_tok` > 0 adds c5 sum of min(context, window) over decodes + c6 sum of min(position, window) over prefill tokens.
+ * A step takes h0 + h1 sequences at least: the host's time, where it prepares a step while the GPU computes another.
  * `quantum_s` > 0 floors each duration to a multiple of it, at least one. `pad_multiple` > 0: the tokens of a step (prefill and
  * decodes) are padded to a multiple of it; each token of padding takes `pad_token_s`. */
 struct linear_step {
@@ -87,6 +88,7 @@ struct linear_step {
     double pad_token_s;
     int64_t window_tok; /* 0: none */
     double c5_s, c6_s;
+    double h0_s, h1_s;
 };
 
 struct roofline_step; /* models/roofline.h: LLM, GPU, precision, parallelism, efficiencies, overheads */
@@ -109,6 +111,9 @@ int64_t step_model_window_slope(const struct step_model *model);
 
 /* Tokens that windowed layers look back at most; 0: there are none. */
 int64_t step_model_window(const struct step_model *model);
+
+/* What the host takes for a step of so many sequences: no step is shorter. 0: nothing. */
+i128 step_model_host(const struct step_model *model, int64_t sequences);
 
 /* The quantum that durations are floored to, in units; 0: none. Without one a step's duration is convex in the context of its decodes. */
 int64_t step_model_quantum(const struct step_model *model);

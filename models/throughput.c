@@ -36,6 +36,11 @@ static void machine_times(struct throughput_machine *machine, const struct step_
     machine->tok_s = seconds(model->token);
     machine->context_s = seconds(model->context);
     machine->attention_s = seconds(model->attention);
+    machine->host_s = seconds(model->host);
+    machine->host_seq_s = seconds(model->host_seq);
+    machine->window_tok = (double)model->window;
+    machine->window_context_s = seconds(model->window_context);
+    machine->window_attention_s = seconds(model->window_attention);
 }
 
 /* Experts touched by n tokens: E (1 - (1 - k/E)^n). */
@@ -65,6 +70,9 @@ static void machine_power(struct throughput_machine *machine, const struct throu
     machine->seq_j = per_flop * (double)work->flop_per_seq;
     machine->context_j = per_flop * (double)work->flop_per_context + per_byte * (double)work->byte_per_context;
     machine->attention_j = per_flop * (double)work->flop_per_attention_x2;
+    machine->window_context_j =
+        per_flop * (double)work->flop_per_window_context + per_byte * (double)work->byte_per_window_context;
+    machine->window_attention_j = per_flop * (double)work->flop_per_window_attention_x2;
 }
 
 /* The part of step_s and tok_s that is all-reduces: two a layer (models/roofline.h). */
@@ -114,10 +122,7 @@ const char *throughput_binding_name(enum throughput_binding binding) {
 }
 
 struct throughput_state throughput_of(const struct throughput_machine *machine, const struct throughput_load *load) {
-    if (machine->experts > 0) {
-        return throughput_formula(machine, load, true);
-    }
-    return throughput_formula(machine, load, false);
+    return throughput_formula(machine, load, throughput_traits(machine));
 }
 
 const struct throughput_kernel *throughput_kernel_of(enum cpu_level level) {

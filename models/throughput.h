@@ -14,6 +14,7 @@
  *     TTFT                       half a mean step + the mixed steps that carry the prompt; nothing waits before it
  *     power                      idle + energy of a mean step / mean step, each kind of step capped at TDP as in the engine
  *     USD per Mtok               (USD/s + USD/J x power) / tok/s x 1e6
+ * Windowed layers read the mean of min(context, window) over contexts spread evenly about their mean, and of each prompt W (2 P - W), P > W.
  * Lengths enter as means; `context_tok` and `prompt_square_tok2` carry what their spread does to attention. Outputs of one length
  * for all requests end in groups, which this does not know: it takes ends to be spread. A KV cache that is short limits B
  * to what fits on average; the engine also recomputes what it preempts, so there the analytic rate is too high. Padding to a
@@ -46,12 +47,16 @@ struct throughput_machine {
     double experts, expert_decay;  /* touched by n tokens: experts (1 - e^(-expert_decay n)); 0: dense */
     double head_s, head_seq_s;
     double tok_s, context_s, attention_s;
+    double window_tok; /* 0: no windowed layers */
+    double window_context_s, window_attention_s;
+    double host_s, host_seq_s;          /* a step takes at least host_s + host_seq_s sequences */
     double reduce_step_s, reduce_tok_s; /* the part of step_s and tok_s that is communication */
     double kv_tok;                      /* tokens that the KV cache holds */
     double block_tok;                   /* half a block is lost per sequence */
     double step_tok, step_tok_inverse;  /* max_num_batched_tokens, and 1 / it */
     double idle_w, active_w, cap_w;     /* at the wall; cap: above idle, THROUGHPUT_NO_CAP_W without one */
     double step_j, expert_j, tok_j, seq_j, context_j, attention_j; /* at the wall; attention: per P^2 */
+    double window_context_j, window_attention_j;
     double pue;
     double usd_per_s, usd_per_j; /* of wall energy */
 };

@@ -16,6 +16,18 @@
  * them in the AVX-512 loops: all results; those that a grid needs; what each further price adds. For benchmarks. */
 enum { THROUGHPUT_FLOP_ALL = 152, THROUGHPUT_FLOP_GRID = 92, THROUGHPUT_FLOP_PRICE = 3 };
 
+/* What a machine has that costs arithmetic: constants of a loop. */
+enum {
+    THROUGHPUT_MOE = 1,
+    THROUGHPUT_EXTENDED = 2 /* windowed layers, or a host whose time may be the longer */
+};
+
+static inline unsigned throughput_traits(const struct throughput_machine *machine) {
+    unsigned moe = machine->experts > 0 ? THROUGHPUT_MOE : 0;
+    bool extended = machine->window_tok > 0 || machine->host_s > 0 || machine->host_seq_s > 0;
+    return moe | (extended ? THROUGHPUT_EXTENDED : 0);
+}
+
 THROUGHPUT_INLINE double throughput_least(double a, double b) {
     return a < b ? a : b;
 }
@@ -39,6 +51,26 @@ THROUGHPUT_INLINE double throughput_touched(const struct throughput_machine *mac
     return machine->experts * (1 - throughput_decay(machine->expert_decay * tokens));
 }
 
+/* What windowed layers read of a decode's context, on average: of contexts spread evenly over mean +- (output - 1) / 2. */
+THROUGHPUT_INLINE double throughput_window_context(const struct throughput_machine *machine,
+                                                   const struct throughput_lengths *lengths) {
+    double half = throughput_greatest(0.5 * (lengths->output_tok - 1), 0.5);
+    double first = lengths->context_tok - half;
+    double most = throughput_least(machine->window_tok, lengths->context_tok + half);
+    double growing = throughput_greatest(most - first, 0);
+    return most - growing * growing * (0.25 / half);
+}
+
+/* What windowed layers have of the square of a prompt: P^2, beyond the window W (2 P - W), of which the spread is that of the part
+ * within it. */
+THROUGHPUT_INLINE double throughput_window_square(const struct throughput_machine *machine,
+                                                  const struct throughput_lengths *lengths) {
+    double input = lengths->input_tok;
+    double within = throughput_least(input, machine->window_tok);
+    double share = within / input;
+    return within * (2 * input - within) + (lengths->prompt_square_tok2 - input * input) * (share * share);
+}
+
 /* How requests share the steps. */
 struct throughput_flow {
     double begun;    /* requests begun in a step */
@@ -49,10 +81,11 @@ struct throughput_flow {
     double q, q_inverse;          /* 1 / share of pure steps */
     double mixed_seqs, mixed_tok; /* prefilled in a mixed step */
     double mixed_square;          /* and their part of the squares of prompts, which attention goes by */
+    double mixed_window_square;   /* the same of windowed layers */
 };
 
 THROUGHPUT_INLINE struct throughput_flow throughput_flow_of(const struct throughput_machine *machine,
-                                                            const struct throughput_load *load) {
+                                                            const struct throughput_load *load, unsigned traits) {
     const struct throughput_lengths *lengths = &load->lengths;
     struct throughput_flow flow;
     double span = lengths->input_tok + lengths->output_tok - 1; /* positions that a request has computed */
@@ -76,6 +109,10 @@ THROUGHPUT_INLINE struct throughput_flow throughput_flow_of(const struct through
     flow.mixed_tok = throughput_least(lengths->input_tok, machine->step_tok) * flow.mixed_seqs;
     double chunk_ratio = throughput_least(machine->step_tok * (output_held_span * divided), 1);
     flow.mixed_square = lengths->prompt_square_tok2 * chunk_ratio * flow.mixed_seqs;
+    flow.mixed_window_square = 0;
+    if ((traits & THROUGHPUT_EXTENDED) != 0) {
+        flow.mixed_window_square = throughput_window_square(machine, lengths) * chunk_ratio * flow.mixed_seqs;
+    }
     return flow;
 }
 
@@ -89,14 +126,14 @@ THROUGHPUT_INLINE double throughput_if_longer(double compute_s, double read_s) {
 }
 
 THROUGHPUT_INLINE struct throughput_matrices throughput_matrices_of(const struct throughput_machine *machine,
-                                                                    double tokens, double seqs, bool is_moe) {
+                                                                    double tokens, double seqs, unsigned traits) {
     double body_s = machine->body_tok_s * tokens;
     double head_s = machine->head_seq_s * seqs;
     struct throughput_matrices sum = {
         .total_s = throughput_greatest(machine->body_s, body_s) + throughput_greatest(machine->head_s, head_s),
         .compute_s = throughput_if_longer(body_s, machine->body_s) + throughput_if_longer(head_s, machine->head_s),
     };
-    if (is_moe) {
+    if ((traits & THROUGHPUT_MOE) != 0) {
         sum.touched = throughput_touched(machine, tokens);
         double read_s = machine->expert_s * sum.touched;
         double expert_s = machine->expert_tok_s * tokens;
@@ -109,46 +146,70 @@ THROUGHPUT_INLINE struct throughput_matrices throughput_matrices_of(const struct
 /* Time and energy of one kind of step. */
 struct throughput_step {
     double s, j, compute_s;
+    double host_s; /* all of it where the host takes longer, else 0 */
+};
+
+/* Contexts that the decodes of a step read. */
+struct throughput_contexts {
+    double full, window;
 };
 
 THROUGHPUT_INLINE struct throughput_step throughput_step_of(const struct throughput_machine *machine,
-                                                            const struct throughput_flow *flow, double context,
-                                                            bool is_mixed, bool is_moe) {
+                                                            const struct throughput_flow *flow,
+                                                            struct throughput_contexts contexts, bool is_mixed,
+                                                            unsigned traits) {
     double tokens = is_mixed ? flow->decodes + flow->mixed_tok : flow->decodes;
     double seqs = is_mixed ? flow->decodes + flow->mixed_seqs : flow->decodes;
-    struct throughput_matrices matrices = throughput_matrices_of(machine, tokens, seqs, is_moe);
-    double s = machine->step_s + machine->decode_s * flow->decodes + machine->context_s * context + matrices.total_s +
-               machine->tok_s * tokens + machine->seq_s * seqs;
+    struct throughput_matrices matrices = throughput_matrices_of(machine, tokens, seqs, traits);
+    double s = machine->step_s + machine->decode_s * flow->decodes + machine->context_s * contexts.full +
+               matrices.total_s + machine->tok_s * tokens + machine->seq_s * seqs;
     double compute_s = matrices.compute_s;
     if (is_mixed) {
         double attention_s = machine->attention_s * (0.5 * flow->mixed_square);
         compute_s += attention_s;
         s += machine->prefill_step_s + machine->prefill_tok_s * flow->mixed_tok + attention_s;
     }
-    double j = machine->step_j + machine->tok_j * tokens + machine->seq_j * seqs + machine->context_j * context +
+    double host_s = 0;
+    if ((traits & THROUGHPUT_EXTENDED) != 0) {
+        double window_s = is_mixed ? machine->window_attention_s * (0.5 * flow->mixed_window_square) : 0;
+        compute_s += window_s;
+        s += machine->window_context_s * contexts.window + window_s;
+        double least_s = machine->host_s + machine->host_seq_s * seqs;
+        host_s = throughput_if_longer(least_s, s);
+        s = throughput_greatest(s, least_s);
+    }
+    double j = machine->step_j + machine->tok_j * tokens + machine->seq_j * seqs + machine->context_j * contexts.full +
                machine->active_w * s;
     if (is_mixed) {
         j += machine->attention_j * flow->mixed_square;
     }
-    if (is_moe) {
+    if ((traits & THROUGHPUT_MOE) != 0) {
         j += machine->expert_j * matrices.touched;
     }
-    return (struct throughput_step){s, throughput_least(j, machine->cap_w * s), compute_s};
+    if ((traits & THROUGHPUT_EXTENDED) != 0) {
+        j += machine->window_context_j * contexts.window;
+        j += is_mixed ? machine->window_attention_j * flow->mixed_window_square : 0;
+    }
+    return (struct throughput_step){s, throughput_least(j, machine->cap_w * s), compute_s, host_s};
 }
 
 /* A prompt with the replica to itself. */
 THROUGHPUT_INLINE double throughput_prefill_s(const struct throughput_machine *machine,
                                               const struct throughput_flow *flow,
-                                              const struct throughput_lengths *lengths, bool is_moe) {
+                                              const struct throughput_lengths *lengths, unsigned traits) {
     double tokens = lengths->input_tok;
     double per_chunk_s = machine->step_s + machine->prefill_step_s + machine->seq_s +
                          throughput_greatest(machine->head_s, machine->head_seq_s);
     double s =
         flow->chunks * per_chunk_s + throughput_greatest(flow->chunks * machine->body_s, machine->body_tok_s * tokens) +
         (machine->tok_s + machine->prefill_tok_s) * tokens + machine->attention_s * (0.5 * lengths->prompt_square_tok2);
-    if (is_moe) {
+    if ((traits & THROUGHPUT_MOE) != 0) {
         double read_s = machine->expert_s * throughput_touched(machine, throughput_least(tokens, machine->step_tok));
         s += throughput_greatest(flow->chunks * read_s, machine->expert_tok_s * tokens);
+    }
+    if ((traits & THROUGHPUT_EXTENDED) != 0) {
+        s += machine->window_attention_s * (0.5 * throughput_window_square(machine, lengths));
+        s = throughput_greatest(s, flow->chunks * (machine->host_s + machine->host_seq_s));
     }
     return s;
 }
@@ -160,16 +221,19 @@ struct throughput_mean {
     double s_per_mtok;
     double tok_per_s;
     bool fits; /* one mean request does */
-    double compute_s;
+    double compute_s, host_s;
     struct throughput_step pure;
 };
 
 THROUGHPUT_INLINE struct throughput_mean throughput_mean_of(const struct throughput_machine *machine,
                                                             const struct throughput_flow *flow,
-                                                            const struct throughput_lengths *lengths, bool is_moe) {
-    double context = flow->decodes * lengths->context_tok;
-    struct throughput_step pure = throughput_step_of(machine, flow, context, false, is_moe);
-    struct throughput_step mixed = throughput_step_of(machine, flow, context, true, is_moe);
+                                                            const struct throughput_lengths *lengths, unsigned traits) {
+    struct throughput_contexts contexts = {.full = flow->decodes * lengths->context_tok};
+    if ((traits & THROUGHPUT_EXTENDED) != 0) {
+        contexts.window = flow->decodes * throughput_window_context(machine, lengths);
+    }
+    struct throughput_step pure = throughput_step_of(machine, flow, contexts, false, traits);
+    struct throughput_step mixed = throughput_step_of(machine, flow, contexts, true, traits);
 
     double mean_s = (pure.s + (flow->q - 1) * mixed.s) * flow->q_inverse;
     double mean_j = (pure.j + (flow->q - 1) * mixed.j) * flow->q_inverse;
@@ -184,6 +248,7 @@ THROUGHPUT_INLINE struct throughput_mean throughput_mean_of(const struct through
         .tok_per_s = tok * tok * inverse,
         .fits = lengths->input_tok + lengths->output_tok - 1 <= machine->kv_tok,
         .compute_s = (pure.compute_s + (flow->q - 1) * mixed.compute_s) * flow->q_inverse,
+        .host_s = (pure.host_s + (flow->q - 1) * mixed.host_s) * flow->q_inverse,
         .pure = pure,
     };
 }
@@ -207,20 +272,20 @@ THROUGHPUT_INLINE int32_t throughput_binding_of(const struct throughput_machine 
     int32_t binding = BINDING_COMPUTE;
     binding = throughput_larger(&most, binding, mean->tpot_s - mean->compute_s - engine_s - reduce_s, BINDING_MEMORY);
     binding = throughput_larger(&most, binding, reduce_s, BINDING_COMMUNICATION);
-    binding = throughput_larger(&most, binding, engine_s, BINDING_ENGINE);
+    binding = throughput_larger(&most, binding, engine_s + mean->host_s, BINDING_ENGINE);
     return flow->begun_kv < flow->begun_batch ? (int32_t)BINDING_KV_CAPACITY : binding;
 }
 
 THROUGHPUT_INLINE struct throughput_state throughput_formula(const struct throughput_machine *machine,
-                                                             const struct throughput_load *load, bool is_moe) {
+                                                             const struct throughput_load *load, unsigned traits) {
     const struct throughput_lengths *lengths = &load->lengths;
-    struct throughput_flow flow = throughput_flow_of(machine, load);
-    struct throughput_mean mean = throughput_mean_of(machine, &flow, lengths, is_moe);
+    struct throughput_flow flow = throughput_flow_of(machine, load, traits);
+    struct throughput_mean mean = throughput_mean_of(machine, &flow, lengths, traits);
     double usd_per_s = machine->usd_per_s * load->price_ratio + machine->usd_per_j * mean.power_w;
     double usd_per_mtok = usd_per_s * mean.s_per_mtok;
     return (struct throughput_state){
         .batch = flow.begun * lengths->output_tok,
-        .prefill_s = throughput_prefill_s(machine, &flow, lengths, is_moe),
+        .prefill_s = throughput_prefill_s(machine, &flow, lengths, traits),
         .decode_s = mean.pure.s,
         .tpot_s = mean.tpot_s,
         .ttft_s = mean.ttft_s,

@@ -5,15 +5,15 @@
 
 #include "models/throughput_formula.h"
 
-/* Inlined with `is_moe` a constant: a loop of its own for dense models, which have no experts to touch. */
+/* Inlined with `traits` a constant: a loop of its own for dense models, which have no experts to touch, and for plain ones. */
 THROUGHPUT_INLINE void state_at(const struct throughput_machine *machine, const struct throughput_load_columns *in,
-                                const struct throughput_state_columns *out, size_t i, bool is_moe) {
+                                const struct throughput_state_columns *out, size_t i, unsigned traits) {
     const struct throughput_load load = {
         .batch = in->batch[i],
         .lengths = {in->input_tok[i], in->output_tok[i], in->context_tok[i], in->prompt_square_tok2[i]},
         .price_ratio = in->price_ratio[i],
     };
-    struct throughput_state state = throughput_formula(machine, &load, is_moe);
+    struct throughput_state state = throughput_formula(machine, &load, traits);
     out->batch[i] = state.batch;
     out->prefill_s[i] = state.prefill_s;
     out->decode_s[i] = state.decode_s;
@@ -27,31 +27,32 @@ THROUGHPUT_INLINE void state_at(const struct throughput_machine *machine, const 
 }
 
 THROUGHPUT_INLINE void arrays_of(const struct throughput_machine *shared, const struct throughput_load_columns *loads,
-                                 size_t count, const struct throughput_state_columns *states, bool is_moe) {
+                                 size_t count, const struct throughput_state_columns *states, unsigned traits) {
     const struct throughput_machine machine = *shared;
     const struct throughput_load_columns in = *loads;
     const struct throughput_state_columns out = *states;
 #pragma omp simd
     for (size_t i = 0; i < count; i++) {
-        state_at(&machine, &in, &out, i, is_moe);
+        state_at(&machine, &in, &out, i, traits);
     }
 }
 
 static void arrays(const struct throughput_machine *machine, const struct throughput_load_columns *loads, size_t count,
                    const struct throughput_state_columns *states) {
-    if (machine->experts > 0) {
-        arrays_of(machine, loads, count, states, true);
-    } else {
-        arrays_of(machine, loads, count, states, false);
+    switch (throughput_traits(machine)) {
+    case 0: arrays_of(machine, loads, count, states, 0); break;
+    case 1: arrays_of(machine, loads, count, states, 1); break;
+    case 2: arrays_of(machine, loads, count, states, 2); break;
+    default: arrays_of(machine, loads, count, states, 3); break;
     }
 }
 
 THROUGHPUT_INLINE void slice_at(const struct throughput_machine *machine, const struct throughput_lengths *lengths,
                                 double batch, const struct throughput_limits *most, struct throughput_slice *slice,
-                                size_t i) {
+                                size_t i, unsigned traits) {
     const struct throughput_load load = {.batch = batch, .lengths = *lengths};
-    struct throughput_flow flow = throughput_flow_of(machine, &load);
-    struct throughput_mean mean = throughput_mean_of(machine, &flow, lengths, machine->experts > 0);
+    struct throughput_flow flow = throughput_flow_of(machine, &load, traits);
+    struct throughput_mean mean = throughput_mean_of(machine, &flow, lengths, traits);
     double unfit = mean.fits ? 0 : HUGE_VAL;
     double late = mean.ttft_s <= most->ttft_s ? unfit : HUGE_VAL;
     slice->power_usd_per_s[i] = machine->usd_per_j * mean.power_w;
@@ -62,16 +63,15 @@ THROUGHPUT_INLINE void slice_at(const struct throughput_machine *machine, const 
 }
 
 THROUGHPUT_INLINE void slice_of(const struct throughput_slice_request *request, struct throughput_slice *slice,
-                                double experts) {
-    struct throughput_machine machine = *request->machine;
+                                unsigned traits) {
+    const struct throughput_machine machine = *request->machine;
     const struct throughput_lengths lengths = *request->lengths;
     const struct throughput_limits most = *request->limits;
     const double *batches = request->batches;
     const size_t count = request->count;
-    machine.experts = experts;
 #pragma omp simd
     for (size_t i = 0; i < count; i++) {
-        slice_at(&machine, &lengths, batches[i], &most, slice, i);
+        slice_at(&machine, &lengths, batches[i], &most, slice, i, traits);
     }
 }
 
@@ -86,10 +86,11 @@ static void front_bars(const struct throughput_slice_request *request, struct th
 }
 
 static void slice(const struct throughput_slice_request *request, struct throughput_slice *slice) {
-    if (request->machine->experts > 0) {
-        slice_of(request, slice, request->machine->experts);
-    } else {
-        slice_of(request, slice, 0);
+    switch (throughput_traits(request->machine)) {
+    case 0: slice_of(request, slice, 0); break;
+    case 1: slice_of(request, slice, 1); break;
+    case 2: slice_of(request, slice, 2); break;
+    default: slice_of(request, slice, 3); break;
     }
     front_bars(request, slice);
 }

@@ -190,6 +190,8 @@ static void override_step(struct resolver *resolver, struct pool_parts *parts) {
     override(&overhead, "per_layer", &step->overhead.per_layer_s);
     override(&overhead, "per_seq", &step->overhead.per_seq_s);
     override(&overhead, "per_prefill_step", &step->overhead.per_prefill_step_s);
+    override(&overhead, "host_step", &step->host_step_s);
+    override(&overhead, "host_seq", &step->host_seq_s);
 }
 
 static bool fill_capture_sizes(struct resolver *resolver, struct pool_parts *parts) {
@@ -248,6 +250,8 @@ static bool fill_linear(struct resolver *resolver, const struct view *step, stru
     linear->window_tok = view_integer(step, "window");
     linear->c5_s = view_number(step, "c5");
     linear->c6_s = view_number(step, "c6");
+    linear->h0_s = view_number(step, "h0");
+    linear->h1_s = view_number(step, "h1");
     return linear->window_tok > 0 || (linear->c5_s <= 0 && linear->c6_s <= 0) ||
            diag_error(resolver->diags, view_at(step, linear->c5_s > 0 ? "c5" : "c6"), "missing-key",
                       "%s: c5 and c6 are of windowed layers; they need 'window', in tokens", step->path);

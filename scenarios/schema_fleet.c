@@ -159,6 +159,10 @@ static const struct field overhead_fields[] = {
     OVERHEAD("per_layer", "Each layer of a step"),
     OVERHEAD("per_seq", "Each sequence of a step"),
     OVERHEAD("per_prefill_step", "Each step that prefills"),
+    OVERHEAD(
+        "host_step",
+        "Each step at least, and `host_seq` more for each sequence: the host's time where it overlaps the GPU's. By default 0"),
+    OVERHEAD("host_seq", "See `host_step`"),
 };
 static const struct block overhead_block = {"fleet[].step_time.overhead", FIELDS(overhead_fields), NO_ALIASES};
 
@@ -206,6 +210,8 @@ static const struct field step_time_fields[] = {
          "Tokens that windowed layers look back at most; by default there are no such layers (`roofline`: the model's own)"},
     COEFFICIENT("c5", "Seconds per token of decode context within the `window`"),
     COEFFICIENT("c6", "Seconds per pair of prefill tokens within the `window`"),
+    COEFFICIENT("h0", "A step takes h0 + h1 sequences at least: the host's time where it overlaps the GPU's"),
+    COEFFICIENT("h1", "See `h0`"),
     {.key = "quantum",
      .shapes = SHAPE_NUMBER,
      .unit = "s",

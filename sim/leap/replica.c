@@ -514,6 +514,7 @@ static void init_pool(struct leap_pool *pool, const struct pool_config *config) 
         .slope = step_model_slope(config->step_model),
         .window_slope = step_model_window_slope(config->step_model),
         .window = step_model_window(config->step_model),
+        .extended = step_model_window(config->step_model) > 0 || step_model_host(config->step_model, 1) > 0,
         .straight = step_model_quantum(config->step_model) == 0,
         .never_capped = step_model_decodes_never_capped(config->step_model),
         .keeps_blocks = batching->policy == BATCHING_STATIC || batching->kv_admission == KV_ADMISSION_RESERVE,

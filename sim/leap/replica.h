@@ -16,6 +16,7 @@ struct leap_pool {
     int64_t slope;          /* of every step's line, */
     int64_t window_slope;   /* and in windowed context */
     int64_t window;         /* tokens; 0: no windowed layers */
+    bool extended;          /* a step's time is more than a line: windowed layers, a host that may take longer */
     bool straight;          /* no quantum: durations lie on their line */
     bool never_capped;      /* see step_model_decodes_never_capped */
     bool keeps_blocks;      /* blocks are held from the start to the end: static, and where they are reserved */
@@ -98,8 +99,10 @@ static inline i128 leap_decode_duration(const struct leap_replica *replica, int6
     const struct leap_pool *shared = replica->shared;
     if (shared->straight && decodes < shared->decode_fixed_count && shared->decode_fixed[decodes] > 0) {
         i128 duration = shared->decode_fixed[decodes] + (i128)shared->slope * context;
-        if (shared->window > 0) {
+        if (shared->extended) {
+            i128 host = step_model_host(replica->config->step_model, decodes);
             duration += (i128)shared->window_slope * window_context;
+            duration = duration > host ? duration : host;
         }
         return duration > STEP_UNITS_MIN ? duration : STEP_UNITS_MIN;
     }

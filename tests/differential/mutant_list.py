@@ -290,6 +290,11 @@ MUTANTS = [
     Mutant("the decodes' share without a window", METER, "leap_decode_duration(replica, work->decode_seqs, work->decode_context, work->decode_window_context);",
            "leap_decode_duration(replica, work->decode_seqs, work->decode_context, 0);"),
     Mutant("decodes are never capped by windowed context", MODEL, "window_energy <= power * (double)model->window_context;", "true;"),
+    # ---- the host ----
+    Mutant("the host takes no time", REPLICA_H, "            duration = duration > host ? duration : host;\n", "            (void)host;\n"),
+    Mutant("the host takes what one sequence takes", REPLICA_H, "step_model_host(replica->config->step_model, decodes);", "step_model_host(replica->config->step_model, 1);"),
+    Mutant("hosts are not looked at", REPLICA, " || step_model_host(config->step_model, 1) > 0,", ","),
+    Mutant("padded tokens are never capped", MODEL, " || model->touched.values != NULL || model->pad_multiple > 1) {", " || model->touched.values != NULL) {"),
     Mutant("no step is ever capped", METER, "if (replica->shared->never_capped && replica->work.prefill_seqs == 0) {",
            "if (replica->work.prefill_seqs == 0) {"),
     Mutant("no step of prompts is ever capped", METER, "if (replica->shared->never_capped && replica->work.prefill_seqs == 0) {",

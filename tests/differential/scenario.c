@@ -126,6 +126,10 @@ static void make_step(struct dice *dice, struct linear_step *step) {
     if (chance(dice, 0.4)) {
         make_windowed_layers(dice, step);
     }
+    if (chance(dice, 0.25)) { /* now the host takes longer, now the GPU */
+        step->h0_s = any_cost(dice);
+        step->h1_s = chance(dice, 0.3) ? 0 : any_cost(dice) / 10;
+    }
 }
 
 static int64_t any_units(struct dice *dice) {
@@ -153,7 +157,9 @@ static void add_roofline(struct dice *dice, struct step_model *model) {
     model->seq = any_units(dice) / 20;
     model->token = any_units(dice) / 50;
     model->prefill_step = any_units(dice);
-    model->pad_multiple = 0; /* a linear step's */
+    if (chance(dice, 0.7)) {
+        model->pad_multiple = 0; /* a linear step's */
+    }
     if (chance(dice, 0.5)) {
         make_captured(dice, &model->captured);
     }
@@ -426,7 +432,8 @@ static void print_pool(const struct pool_config *pool, const struct linear_step 
            pool->max_model_len);
     printf("  step c0 %g c1 %g c2 %g c3 %g c4 %g quantum %g padding %" PRId64 " x %g\n", step->c0_s, step->c1_s,
            step->c2_s, step->c3_s, step->c4_s, step->quantum_s, step->pad_multiple, step->pad_token_s);
-    printf("  window %" PRId64 " c5 %g c6 %g\n", step->window_tok, step->c5_s, step->c6_s);
+    printf("  window %" PRId64 " c5 %g c6 %g host %g + %g\n", step->window_tok, step->c5_s, step->c6_s, step->h0_s,
+           step->h1_s);
     const struct step_model *model = pool->step_model;
     printf("  body %" PRId64 " + %" PRId64 " head %" PRId64 " + %" PRId64 " expert %" PRId64 " + %" PRId64
            " seq %" PRId64 " token %" PRId64 " prefill %" PRId64 " captured to %" PRId64 "\n",

@@ -61,6 +61,63 @@ static void a_pure_step_is_the_engines(void **state) {
     step_model_free(rig.model);
 }
 
+/* As in a_pure_step_is_the_engines: 127 decodes, one at each context from 512 to 638. */
+static void windowed_layers_read_the_mean_of_their_window(void **state) {
+    (void)state;
+    const int64_t windows[] = {1, 512, 513, 560, 637, 638, 5000};
+    for (size_t i = 0; i < sizeof windows / sizeof windows[0]; i++) {
+        struct throughput_rig rig = rig_of(windowed_8b(windows[i]), 1, PLENTY_OF_BLOCKS);
+        make(&rig);
+        struct step_work work = {.decode_seqs = 127, .decode_context = 127 * 575};
+        for (int64_t context = 512; context < 512 + 127; context++) {
+            work.decode_window_context += windowed_context(windows[i], context);
+        }
+        const struct throughput_load load = load_of(128, 512, 128);
+        assert_near(throughput_of(&rig.machine, &load).decode_s, step_s(&rig, &work), 1e-6);
+        step_model_free(rig.model);
+    }
+}
+
+static void a_prompt_alone_looks_back_its_window(void **state) {
+    (void)state;
+    const int64_t windows[] = {1, 300, 700, 5000};
+    for (size_t i = 0; i < sizeof windows / sizeof windows[0]; i++) {
+        struct throughput_rig rig = rig_of(windowed_8b(windows[i]), 1, PLENTY_OF_BLOCKS);
+        make(&rig);
+        const struct step_work work = {.prefill_seqs = 1,
+                                       .prefill_tokens = 700,
+                                       .prefill_attention_x2 = (i128)700 * 700,
+                                       .prefill_window_attention_x2 = window_attention_x2_of_chunk(windows[i], 0, 700)};
+        const struct throughput_load load = load_of(1, 700, 100);
+        assert_near(throughput_of(&rig.machine, &load).prefill_s, step_s(&rig, &work), 1e-9);
+        step_model_free(rig.model);
+    }
+}
+
+static void a_host_may_take_the_longer(void **state) {
+    (void)state;
+    struct throughput_rig rig = rig_of(llama_8b(), 1, PLENTY_OF_BLOCKS);
+    rig.host_step_s = 100e-3;
+    rig.host_seq_s = 1e-3;
+    make(&rig);
+    const struct throughput_load load = load_of(128, 512, 128);
+    const struct throughput_state made = throughput_of(&rig.machine, &load);
+    assert_near(made.decode_s, 227e-3, 1e-9);
+    assert_near(made.prefill_s, 101e-3, 1e-9);
+    assert_int_equal(made.binding, BINDING_ENGINE);
+    step_model_free(rig.model);
+    rig.host_step_s = rig.host_seq_s = 1e-9;
+    make(&rig);
+    const struct throughput_state fast = throughput_of(&rig.machine, &load);
+    rig.host_step_s = rig.host_seq_s = 0;
+    step_model_free(rig.model);
+    make(&rig);
+    const struct throughput_state plain = throughput_of(&rig.machine, &load);
+    assert_true(fast.tpot_s == plain.tpot_s && fast.usd_per_mtok == plain.usd_per_mtok);
+    assert_true(fast.prefill_s == plain.prefill_s && fast.binding == plain.binding);
+    step_model_free(rig.model);
+}
+
 static void experts_are_touched_as_in_the_engine(void **state) {
     (void)state;
     struct throughput_rig rig = rig_of(mixtral_8x7b(), 2, PLENTY_OF_BLOCKS);
@@ -120,6 +177,7 @@ struct capacity_case {
     int64_t tensor_parallel, num_gpu_blocks, batch;
     double input_tok, output_tok; /* uniform, half to one and a half of it */
     double within;
+    double host_step_s;
 };
 
 static double capacity_of(const struct throughput_rig *rig, const struct capacity_case *row) {
@@ -162,16 +220,21 @@ static struct throughput_load spread_load(const struct capacity_case *row) {
 static void the_rate_is_the_engines_capacity(void **state) {
     (void)state;
     const struct capacity_case rows[] = {
-        {llama_8b(), 1, PLENTY_OF_BLOCKS, 256, 512, 128, 0.01},
-        {llama_8b(), 1, PLENTY_OF_BLOCKS, 64, 512, 512, 0.01},
-        {llama_8b(), 1, PLENTY_OF_BLOCKS, 8, 2048, 256, 0.01},
-        {llama_8b(), 4, PLENTY_OF_BLOCKS, 128, 1024, 256, 0.01},
-        {llama_8b(), 1, PLENTY_OF_BLOCKS, 32, 20000, 64, 0.01},
-        {mixtral_8x7b(), 2, PLENTY_OF_BLOCKS, 64, 512, 256, 0.01},
-        {llama_8b(), 1, 4000, 256, 512, 256, 0.10}, /* what is preempted is computed again */
+        {llama_8b(), 1, PLENTY_OF_BLOCKS, 256, 512, 128, 0.01, 0},
+        {llama_8b(), 1, PLENTY_OF_BLOCKS, 64, 512, 512, 0.01, 0},
+        {llama_8b(), 1, PLENTY_OF_BLOCKS, 8, 2048, 256, 0.01, 0},
+        {llama_8b(), 4, PLENTY_OF_BLOCKS, 128, 1024, 256, 0.01, 0},
+        {llama_8b(), 1, PLENTY_OF_BLOCKS, 32, 20000, 64, 0.01, 0},
+        {mixtral_8x7b(), 2, PLENTY_OF_BLOCKS, 64, 512, 256, 0.01, 0},
+        {windowed_8b(1024), 1, PLENTY_OF_BLOCKS, 128, 1000, 512, 0.01, 0},
+        {windowed_8b(1024), 1, PLENTY_OF_BLOCKS, 32, 20000, 64, 0.01, 0},
+        {windowed_8b(128), 1, PLENTY_OF_BLOCKS, 256, 512, 256, 0.01, 0},
+        {llama_8b(), 1, PLENTY_OF_BLOCKS, 256, 512, 256, 0.01, 20e-3},
+        {llama_8b(), 1, 4000, 256, 512, 256, 0.10, 0}, /* what is preempted is computed again */
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct throughput_rig rig = rig_of(rows[i].llm, rows[i].tensor_parallel, rows[i].num_gpu_blocks);
+        rig.host_step_s = rows[i].host_step_s;
         make(&rig);
         const struct throughput_load load = spread_load(&rows[i]);
         double expected = capacity_of(&rig, &rows[i]);
@@ -227,6 +290,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_prompt_alone_takes_the_engines_step),
         cmocka_unit_test(a_pure_step_is_the_engines),
+        cmocka_unit_test(windowed_layers_read_the_mean_of_their_window),
+        cmocka_unit_test(a_prompt_alone_looks_back_its_window),
+        cmocka_unit_test(a_host_may_take_the_longer),
         cmocka_unit_test(experts_are_touched_as_in_the_engine),
         cmocka_unit_test(power_is_the_engines_energy_over_its_time),
         cmocka_unit_test(power_stops_at_tdp),

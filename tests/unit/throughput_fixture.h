@@ -16,6 +16,7 @@ struct throughput_rig {
     struct step_model *model;
     struct throughput_parts parts;
     struct throughput_machine machine;
+    double host_step_s, host_seq_s;
 };
 
 static struct llm llama_8b(void) {
@@ -42,6 +43,15 @@ static struct llm mixtral_8x7b(void) {
     return llm;
 }
 
+/* Five of six layers look back `window` tokens. */
+static inline struct llm windowed_8b(int64_t window) {
+    struct llm llm = llama_8b();
+    llm.name = "windowed";
+    llm.sliding_window = window;
+    llm.global_layer_period = 6;
+    return llm;
+}
+
 static struct gpu h100(void) {
     struct gpu gpu = gpu_unknown();
     gpu.name = "H100-SXM";
@@ -61,6 +71,8 @@ static void rig_make(struct throughput_rig *rig, int64_t tensor_parallel, int64_
     struct diags *diags = diags_new();
     struct work_model work;
     rig->step = roofline_step_default(&rig->llm, &rig->gpu, PRECISION_BF16, PRECISION_BF16, tensor_parallel, 8);
+    rig->step.host_step_s = rig->host_step_s;
+    rig->step.host_seq_s = rig->host_seq_s;
     assert_true(work_model_make(&rig->step, &work, diags, nowhere));
     rig->model = step_model_new_roofline(&rig->step, &work, diags, nowhere);
     assert_non_null(rig->model);

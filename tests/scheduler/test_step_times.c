@@ -1,4 +1,4 @@
-/* Attention that is not plain, worked by hand from docs/semantics.md section 5. A step takes 10 ticks unless a case says otherwise. */
+/* Steps whose time is more than a line in the context, worked by hand from docs/semantics.md section 5. A step takes 10 ticks unless a case says otherwise. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -69,10 +69,41 @@ static void padded_sequences_fill_the_window(void **state) {
     play_release(&play);
 }
 
+/* The host takes 15 ticks and 2 for each sequence, the GPU 10 and 1 for each token of context. A: 4 in, 8 out; B: 2 in, 1 out, comes at 60.
+ *     start end    GPU           host
+ *     0     17     10            17
+ *     17    34     10 + 4        17
+ *     34    51     10 + 5        17
+ *     51    68     10 + 6        17
+ *     68    87     10 + 7        19   with B, which ends
+ *     87    105    10 + 8        17
+ *     105   124    10 + 9        17
+ *     124   144    10 + 10       17   A ends */
+static void a_step_takes_what_the_host_takes(void **state) {
+    (void)state;
+    const struct linear_step step = {.c0_s = 10 * TICK_S, .c3_s = TICK_S, .h0_s = 15 * TICK_S, .h1_s = 2 * TICK_S};
+    struct play play;
+    play_init(&play, 10, 0, 0, 1);
+    play_cost(&play, &step, NULL);
+    PLAY_ROWS(&play, 0, {0, 4, 8}, {60, 2, 1});
+    play_run(&play);
+    assert_string_equal(play.steps, "r0 0-17: 0+4, blocks 1, waiting 0\n"
+                                    "r0 17-34: 0*, blocks 2, waiting 0\n"
+                                    "r0 34-51: 0*, blocks 2, waiting 0\n"
+                                    "r0 51-68: 0*, blocks 2, waiting 0\n"
+                                    "r0 68-87: 0* 1+2, blocks 3, waiting 0\n"
+                                    "r0 87-105: 0*, blocks 3, waiting 0\n"
+                                    "r0 105-124: 0*, blocks 3, waiting 0\n"
+                                    "r0 124-144: 0*, blocks 3, waiting 0\n");
+    assert_ticks(play.outcome.pools[0].busy_decode, 3 * 17 + 17 + 18 + 19 + 20);
+    play_release(&play);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(windowed_layers_look_back_so_far),
         cmocka_unit_test(padded_sequences_fill_the_window),
+        cmocka_unit_test(a_step_takes_what_the_host_takes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
