@@ -25,7 +25,7 @@ static const struct {
     [FLAG_ASSUMED_PARALLELISM] = {"assumed-parallelism", "tensor parallelism is not stated"},
     [FLAG_SIMPLIFIED_PARALLELISM] = {"simplified-parallelism",
                                      "attention data parallelism or a pipeline, simulated as tensor parallelism"},
-    [FLAG_CONTRADICTED_RECIPE] = {"contradicted-recipe", "more requests ran at once than its max_num_seqs allows"},
+    [FLAG_CONTRADICTED_RECIPE] = {"contradicted-recipe", "by Little's law other numbers of requests ran at once"},
     [FLAG_UNDOCUMENTED_ENGINE] = {"undocumented-engine",
                                   "scheduler and defaults are not published; vLLM's are assumed"},
     [FLAG_INCOMPLETE] = {"incomplete", "requests do not fit in the simulated server"},
@@ -106,16 +106,22 @@ static unsigned speculation(const struct measured_row *row, const struct rebuilt
     return is_unknown && is_suspect ? 1u << FLAG_SUSPECTED_SPECULATION : 0;
 }
 
-/* Of C clients on S slots, C - S wait at any time: that share of a request's life is spent before its first token. Half of it
- * would already leave a factor of two for everything else. */
+/* Of C clients on S slots, C - S wait at any time: that share of a request's life is spent before its first token. If it is half of that,
+ * more ran at once; a factor of two is left for everything else. The other way round, prompts no longer than answers do not keep half of
+ * the clients waiting where slots and KV cache have room for all. */
 static bool contradicts_recipe(const struct measured_row *row, const struct rebuilt *rebuilt) {
     bool is_median;
     const struct pool_config *pool = &rebuilt->point->sim.pools[0];
-    double slots = (double)(pool->batching.max_num_seqs * pool->replicas);
     double ttft_s = measured_value(row, METRIC_TTFT, &is_median), tpot_s = measured_value(row, METRIC_TPOT, &is_median);
-    double waiting_ratio = 1 - slots / row->load;
-    double first_ratio = ttft_s / (ttft_s + tpot_s * measured_output_tok(row));
-    return row->load_kind == LOAD_CONCURRENCY && rebuilt->recipe != NULL && first_ratio < waiting_ratio / 2;
+    double input = measured_input_tok(row), output = measured_output_tok(row);
+    double first_ratio = ttft_s / (ttft_s + tpot_s * output);
+    double slots = (double)(pool->batching.max_num_seqs * pool->replicas);
+    double held = (double)(pool->num_gpu_blocks * pool->block_size * pool->replicas) / (input + output);
+    bool has_room = slots >= row->load && held >= row->load;
+    if (row->load_kind != LOAD_CONCURRENCY || rebuilt->recipe == NULL) {
+        return false;
+    }
+    return first_ratio < (1 - slots / row->load) / 2 || (has_room && input <= output && first_ratio > 0.5);
 }
 
 unsigned flags_of_row(const struct measured_row *row, const struct rebuilt *rebuilt) {

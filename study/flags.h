@@ -24,7 +24,7 @@ enum row_flag {
     FLAG_ASSUMED_LENGTHS,
     FLAG_ASSUMED_PARALLELISM,
     FLAG_SIMPLIFIED_PARALLELISM,
-    FLAG_CONTRADICTED_RECIPE, /* more requests ran at once than the recipe's max_num_seqs, by Little's law */
+    FLAG_CONTRADICTED_RECIPE, /* by Little's law more, or far fewer, requests ran at once than the recipe's flags let */
     FLAG_UNDOCUMENTED_ENGINE,
     FLAG_INCOMPLETE,     /* not every request of the simulated run was completed */
     FLAG_UNKNOWN_RECIPE, /* its TTFT is scored, apart; set by the caller, since it does not depend on others */

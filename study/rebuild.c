@@ -14,7 +14,9 @@ enum {
     SET_COUNT_MAX = 24,
     KV_BLOCK_TOK = 16, /* of vLLM's prefix cache */
     TENSOR_PARALLEL_TRIED = 8,
-    LONG_PROMPT_TOK = 8192, /* TensorRT-LLM's default for the tokens of a step */
+    BATCH_LEAST = 32,
+    WHOLE_PROMPT_TOK = 8192,  /* TensorRT-LLM's defaults: tokens of a step, */
+    WHOLE_PROMPT_SEQS = 2048, /* sequences of a batch */
 };
 
 /* What every row varies. */
@@ -210,6 +212,15 @@ static void add_ranks(struct server_flags *flags, const struct measured_row *row
     }
 }
 
+/* The server did take these prompts whole: beside a full batch, where nobody says how many tokens a step had. */
+static void make_room_for_prompts(struct server_flags *flags, const struct client *client) {
+    int64_t seqs = client->clients < WHOLE_PROMPT_SEQS ? client->clients : WHOLE_PROMPT_SEQS;
+    int64_t least = client->input.max + (flags->max_num_batched_tokens == 0 ? seqs : 0);
+    if (least > flags->max_num_batched_tokens && least > WHOLE_PROMPT_TOK) {
+        flags->max_num_batched_tokens = least;
+    }
+}
+
 /* The folder's own defaults, then the recipe, then the row. */
 static struct server_flags flags_of(const struct rebuild_context *context, const struct measured_row *row,
                                     const struct rebuilt *rebuilt) {
@@ -228,9 +239,8 @@ static struct server_flags flags_of(const struct rebuild_context *context, const
     if (row->load_kind == LOAD_MAX_NUM_SEQS) {
         flags.max_num_seqs = (int64_t)row->load;
     }
-    if (engine->whole_prompts && rebuilt->client.input.max > LONG_PROMPT_TOK &&
-        flags.max_num_batched_tokens < rebuilt->client.input.max) {
-        flags.max_num_batched_tokens = rebuilt->client.input.max; /* it did take these prompts */
+    if (engine->whole_prompts) {
+        make_room_for_prompts(&flags, &rebuilt->client);
     }
     correct_kv(&flags, row);
     take_kv(&flags, row->kv_precision);
@@ -399,15 +409,26 @@ static bool try_tensor_parallel(const struct rebuild_context *context, const str
     return point != NULL;
 }
 
-/* The smallest number of GPUs that the model fits on. */
+static bool holds_batch(const struct rebuilt *rebuilt) {
+    const struct pool_config *pool = &rebuilt->point->sim.pools[0];
+    const struct workload_config *workload = &rebuilt->point->sim.workloads[0];
+    double tokens = length_mean(&workload->input_tokens) + length_mean(&workload->output_tokens);
+    return (double)(pool->num_gpu_blocks * pool->block_size) >= BATCH_LEAST * tokens;
+}
+
+/* The smallest number of GPUs that holds the model and a batch worth the name; if none does, the largest that holds the model. */
 static void find_tensor_parallel(const struct rebuild_context *context, const struct measured_row *row,
                                  struct rebuilt *rebuilt) {
-    rebuilt->parallelism_assumed = true;
     int64_t gpus = row->num_gpus > 0 ? row->num_gpus : TENSOR_PARALLEL_TRIED;
+    rebuilt->parallelism_assumed = true;
     rebuilt->skip = SKIP_DOES_NOT_FIT;
     for (int64_t tp = 1; tp <= TENSOR_PARALLEL_TRIED && tp <= gpus; tp *= 2) {
-        if (gpus % tp == 0 && try_tensor_parallel(context, row, rebuilt, tp)) {
-            return;
+        if (gpus % tp == 0) {
+            resolved_point_free(rebuilt->point);
+            bool is_ok = try_tensor_parallel(context, row, rebuilt, tp);
+            if (is_ok && holds_batch(rebuilt)) {
+                return;
+            }
         }
     }
 }
