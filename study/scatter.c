@@ -182,7 +182,8 @@ void scatter_print(FILE *stream, const struct scatter *scatter) {
     print_head(stream, scatter);
     for (size_t p = 0; p < scatter->panel_count; p++) {
         double left = GAP_LEFT + (double)CELL_WIDTH * (double)(p % COLUMNS_MAX);
-        double top = HEAD + GAP_TOP + (double)CELL_HEIGHT * (double)(p / COLUMNS_MAX);
+        size_t row = p / COLUMNS_MAX;
+        double top = HEAD + GAP_TOP + (double)CELL_HEIGHT * (double)row;
         print_panel(stream, &scatter->panels[p], left, top, scatter->series_count);
     }
     fputs("</svg>\n", stream);
