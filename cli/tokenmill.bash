@@ -5,12 +5,12 @@ _tokenmill() {
     local study="--set --seed --jobs --output --json --csv --strict --stepwise --catalog --quiet --help"
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W "run sweep screen check schema catalog help --help --version" -- "$word"))
+        COMPREPLY=($(compgen -W "run sweep screen validate check schema catalog help --help --version" -- "$word"))
         return
     fi
     case $previous in
-        -o | --output | --csv | --requests) COMPREPLY=($(compgen -f -- "$word")); return ;;
-        --catalog) COMPREPLY=($(compgen -d -- "$word")); return ;;
+        -o | --output | --csv | --svg | --requests) COMPREPLY=($(compgen -f -- "$word")); return ;;
+        --catalog | --recipes) COMPREPLY=($(compgen -d -- "$word")); return ;;
         --set | --seed | --jobs | -j | --point) return ;;
     esac
     if [[ $word == -* ]]; then
@@ -18,6 +18,7 @@ _tokenmill() {
             run) COMPREPLY=($(compgen -W "$study --requests --point" -- "$word")) ;;
             sweep) COMPREPLY=($(compgen -W "$study" -- "$word")) ;;
             screen) COMPREPLY=($(compgen -W "--set --seed --json --csv --catalog --quiet --help" -- "$word")) ;;
+            validate) COMPREPLY=($(compgen -W "--set --seed --jobs --json --csv --svg --recipes --stepwise --catalog --quiet --help" -- "$word")) ;;
             check) COMPREPLY=($(compgen -W "--set --seed --json --catalog --quiet --help" -- "$word")) ;;
             schema) COMPREPLY=($(compgen -W "--markdown --metrics --help" -- "$word")) ;;
             catalog) COMPREPLY=($(compgen -W "--json --catalog --help" -- "$word")) ;;
@@ -26,7 +27,8 @@ _tokenmill() {
     fi
     case $command in
         catalog) COMPREPLY=($(compgen -W "gpus models apis regions" -- "$word")) ;;
-        help) COMPREPLY=($(compgen -W "run sweep screen check schema catalog" -- "$word")) ;;
+        help) COMPREPLY=($(compgen -W "run sweep screen validate check schema catalog" -- "$word")) ;;
+        validate) COMPREPLY=($(compgen -f -X '!*.csv' -- "$word") $(compgen -d -- "$word")) ;;
         run | sweep | screen | check) COMPREPLY=($(compgen -f -X '!*.y?(a)ml' -- "$word") $(compgen -d -- "$word")) ;;
     esac
 }

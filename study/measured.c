@@ -91,12 +91,12 @@ static double first_known(double first, double second, bool *is_second) {
 }
 
 double measured_value(const struct measured_row *row, enum run_metric metric, bool *is_median) {
-    const double s_per_ms = 1e-3;
+    const double ms_per_s = 1e3;
     *is_median = false;
     switch (metric) {
-    case METRIC_TPOT: return s_per_ms * first_known(row->tpot_ms_mean, row->tpot_ms_p50, is_median);
-    case METRIC_TTFT: return s_per_ms * first_known(row->ttft_ms_mean, row->ttft_ms_p50, is_median);
-    case METRIC_E2E: return s_per_ms * first_known(row->e2e_ms_mean, row->e2e_ms_p50, is_median);
+    case METRIC_TPOT: return first_known(row->tpot_ms_mean, row->tpot_ms_p50, is_median) / ms_per_s;
+    case METRIC_TTFT: return first_known(row->ttft_ms_mean, row->ttft_ms_p50, is_median) / ms_per_s;
+    case METRIC_E2E: return first_known(row->e2e_ms_mean, row->e2e_ms_p50, is_median) / ms_per_s;
     case METRIC_THROUGHPUT: return row->output_tok_s;
     case METRIC_POWER: return row->power_w_per_gpu;
     case METRIC_COUNT: break;

@@ -140,7 +140,7 @@ static void replay_finish(struct replay *replay) {
 
 bool replays_read(const char *path, struct arena *arena, struct replay **replays, size_t *count, struct diags *diags) {
     const struct columns all = {columns, sizeof columns / sizeof columns[0], sizeof(struct request_row)};
-    const double s_per_ms = 1e-3;
+    const double ms_per_s = 1e3;
     void *read;
     size_t row_count;
     if (!columns_read(&all, path, arena, &read, &row_count, diags)) {
@@ -158,8 +158,8 @@ bool replays_read(const char *path, struct arena *arena, struct replay **replays
             replay_begin(&made[used++], &rows[i], row_count - i, arena);
         }
         made[place].requests[made[place].count++] = (struct replayed_request){.queued_s = rows[i].queued_s,
-                                                                              .ttft_s = s_per_ms * rows[i].ttft_ms,
-                                                                              .e2e_s = s_per_ms * rows[i].e2e_ms,
+                                                                              .ttft_s = rows[i].ttft_ms / ms_per_s,
+                                                                              .e2e_s = rows[i].e2e_ms / ms_per_s,
                                                                               .input_tok = rows[i].isl,
                                                                               .output_tok = rows[i].osl};
     }

@@ -188,6 +188,21 @@ static void score(struct validation *validation) {
     validation->scores = scores_make(items, count, validation->arena);
 }
 
+double validation_first_wave(const struct validation *validation, size_t *rows) {
+    double *ratios = xcalloc(validation->count + 1, sizeof *ratios);
+    *rows = 0;
+    for (size_t i = 0; i < validation->count; i++) {
+        const struct comparison *comparison = &validation->rows[i];
+        double ratio = comparison->predicted.ttft_first_wave_s / comparison->predicted.ttft_later_s;
+        if (comparison_is_scored(comparison) && comparison->row->load_kind == LOAD_CONCURRENCY && isfinite(ratio)) {
+            ratios[(*rows)++] = ratio;
+        }
+    }
+    double median = score_median(ratios, *rows);
+    free(ratios);
+    return median;
+}
+
 /* --- all of it --- */
 
 static bool read_rows(struct validation *validation, struct diags *diags) {

@@ -49,6 +49,11 @@ bool comparison_has(const struct comparison *comparison, enum run_metric metric)
 double comparison_predicted(const struct comparison *comparison, enum run_metric metric);
 double comparison_error(const struct comparison *comparison, enum run_metric metric);
 
+/* How much longer the predicted TTFT of requests sent at t = 0 is than that of later ones: the median over the scored closed loops, and how
+ * many they are; NaN and 0 without any. No source publishes the two apart. */
+struct validation;
+double validation_first_wave(const struct validation *validation, size_t *rows);
+
 /* No flag but FLAG_UNKNOWN_RECIPE. */
 bool comparison_is_scored(const struct comparison *comparison);
 

@@ -130,6 +130,11 @@ void validation_print_json(FILE *stream, const struct validation *validation) {
         return;
     }
     print_counts(stream, validation);
+    size_t first_wave_rows;
+    double first_wave = validation_first_wave(validation, &first_wave_rows);
+    number_member(stream, ",\n  \"first_wave\": {", "ttft_ratio_median", first_wave);
+    count_member(stream, ", ", "rows", first_wave_rows);
+    fputs("}", stream);
     fputs(",\n  \"classes\": [\n", stream);
     for (size_t i = 0; i < scores->class_count; i++) {
         print_class(stream, &scores->classes[i]);

@@ -161,25 +161,13 @@ static void print_cells(FILE *stream, const struct validation *validation) {
 
 /* --- TTFT by wave --- */
 
-/* How much of the predicted mean TTFT of closed loops comes from the requests sent at t = 0. */
 static void print_first_wave(FILE *stream, const struct validation *validation) {
-    double *ratios = xcalloc(validation->count + 1, sizeof *ratios);
-    size_t used = 0;
-    for (size_t i = 0; i < validation->count; i++) {
-        const struct comparison *comparison = &validation->rows[i];
-        const struct predicted *predicted = &comparison->predicted;
-        double ratio = predicted->ttft_first_wave_s / predicted->ttft_later_s;
-        if (comparison_is_scored(comparison) && comparison->row->load_kind == LOAD_CONCURRENCY && isfinite(ratio)) {
-            ratios[used++] = ratio;
-        }
+    size_t rows;
+    double ratio = validation_first_wave(validation, &rows);
+    if (rows > 0) {
+        fprintf(stream, "\nFirst wave (sent at t = 0): predicted TTFT %.3g times that of later requests, median row\n",
+                ratio);
     }
-    if (used > 0) {
-        fprintf(stream,
-                "\nTTFT of the first wave (sent at t = 0), predicted: %.3g times that of later requests in the median "
-                "row\n",
-                score_median(ratios, used));
-    }
-    free(ratios);
 }
 
 /* --- runs of requests --- */
