@@ -94,6 +94,35 @@ static void print_counts(FILE *stream, const struct validation *validation) {
     fputs("}", stream);
 }
 
+/* Every row that is not scored, with why: a list of reasons. */
+static void print_left_out(FILE *stream, const struct validation *validation) {
+    const char *before = "\n";
+    fputs(",\n  \"left_out\": [", stream);
+    for (size_t i = 0; i < validation->count; i++) {
+        const struct comparison *comparison = &validation->rows[i];
+        if (comparison_is_scored(comparison)) {
+            continue;
+        }
+        fprintf(stream, "%s", before);
+        text_member(stream, "    {", "row_id", comparison->row->row_id);
+        fputs(", \"reasons\": [", stream);
+        const char *comma = "";
+        if (comparison->skip != SKIP_NONE) {
+            print_text(stream, rebuild_skip_name(comparison->skip));
+        }
+        for (int f = 0; f < FLAG_COUNT && comparison->skip == SKIP_NONE; f++) {
+            if (flags_have(comparison->flags, (enum row_flag)f)) {
+                fputs(comma, stream);
+                print_text(stream, row_flag_name((enum row_flag)f));
+                comma = ", ";
+            }
+        }
+        fputs("]}", stream);
+        before = ",\n";
+    }
+    fputs("\n  ]", stream);
+}
+
 static void print_replay(FILE *stream, const struct replay *replay) {
     text_member(stream, "    {", "run", replay->row.row_id);
     text_member(stream, ", ", "engine", replay->engine);
@@ -135,6 +164,7 @@ void validation_print_json(FILE *stream, const struct validation *validation) {
     number_member(stream, ",\n  \"first_wave\": {", "ttft_ratio_median", first_wave);
     count_member(stream, ", ", "rows", first_wave_rows);
     fputs("}", stream);
+    print_left_out(stream, validation);
     fputs(",\n  \"classes\": [\n", stream);
     for (size_t i = 0; i < scores->class_count; i++) {
         print_class(stream, &scores->classes[i]);

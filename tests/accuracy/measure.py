@@ -1,150 +1,145 @@
 #!/usr/bin/env python3
-"""Simulates measured servers with the roofline, and compares.
+"""What `tokenmill validate` says of the shared measurements, as the tables of docs/accuracy.md.
 
-    measure.py [--quick] [--check] [--rows] [--only TEXT] [--write docs/accuracy.md] [--jobs N]
+    measure.py [--check] [--write docs/accuracy.md] [--plot docs/accuracy.svg] [--jobs N]
 
-Reads measured/serving.csv, measured/recipes and measured/requests.csv under $TOKENMILL_SHARED (by default ../shared beside
-the repository), runs $TOKENMILL (by default `tokenmill`, from PATH) once a row, and prints tables. groups.py says which rows,
-clients.py how their servers and clients are reconstructed, docs/accuracy.md what came out and why.
+Runs $TOKENMILL (by default `tokenmill`, from PATH) on measured/serving.csv and measured/requests.csv under $TOKENMILL_SHARED (by
+default ../shared beside the repository), and prints the tables, or puts them into the document between its markers.
 
-    --quick   a few rows of each group
-    --check   exits 1 if a group's median error of TPOT is above 35 %, or a row is off by a factor of two and not excepted
-    --rows    prints every row: measured, predicted, error
-    --only    groups and runs whose name contains TEXT
-    --write   puts the tables into the document, between its markers
+    --check   exits 1 if the median TPOT error of a class of dense models is above 35 %, or a dense run is off by a factor of two
 
 Exit status: 0; 1 a check failed; 2 misuse; 3 tokenmill failed; 77 no measurements here.
 """
 
 import argparse
-import concurrent.futures
+import json
 import os
 import pathlib
+import subprocess
 import sys
 
-import figures
-import program
-import replayed
-import report
-import serving
-from groups import EXCEPTIONS, GROUPS, RUNS
-
-TPOT_LIMIT = 0.35
-QUICK_ROWS = 6
+DENSE_TPOT_LIMIT = 0.35
+CELL_ROWS_MIN = 5
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+TITLES = {"tpot": "TPOT", "ttft": "TTFT", "e2e": "E2E", "throughput": "tokens/s", "power": "power"}
 
 
-def measured_folder():
-    """Where the measurements are."""
-    return pathlib.Path(os.environ.get("TOKENMILL_SHARED") or REPOSITORY.parent / "shared") / "measured"
+def validate(path, options, *more):
+    """The program's JSON. Raises CalledProcessError."""
+    command = [os.environ.get("TOKENMILL", "tokenmill"), "validate", str(path), "--recipes", str(path.parent / "recipes"),
+               "--json", "--quiet", *(["--jobs", str(options.jobs)] if options.jobs else []), *more]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
-def compare_groups(folder, options, pool):
-    """(group, comparisons) for all groups that were asked for."""
-    rows = serving.read(folder / "serving.csv")
-    recipes = {recipe["recipe_id"]: recipe for recipe in serving.read(folder / "recipes" / "recipes.csv")}
-    count = QUICK_ROWS if options.quick else None
-    results = []
-    for group in GROUPS:
-        if options.only in group.name:
-            mine = serving.sample(serving.rows_of(group, rows), count)
-            results.append((group, list(pool.map(lambda row, group=group: serving.compare(group, row, recipes), mine))))
-    return results
+def table(head, rows):
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 
 
-def compare_runs(folder, options, pool):
-    """The replayed runs that were asked for."""
-    rows = serving.read(folder / "requests.csv")
-    return list(pool.map(lambda run: replayed.compare(run, rows), [run for run in RUNS if options.only in run.name]))
+def percent(ratio, sign=""):
+    """A ratio as text."""
+    return "-" if ratio is None else f"{100 * ratio:{sign}.1f} %"
 
 
-def print_rows(results):
-    """Every row: measured, predicted, error."""
-    for group, comparisons in results:
-        print(f"\n{group.name}")
-        for item in comparisons:
-            shown = (f"{metric} {item.measured[metric]:.4g} {item.predicted[metric]:.4g} {figures.percent(item.error(metric))}"
-                     for metric in serving.METRICS if item.error(metric) is not None)
-            tp, isl, osl, load = serving.order(item.row)
-            print(f"  {item.row['row_id']} tp {tp} isl {isl:g} osl {osl:g} load {load:g}:", ", ".join(shown))
+def errors(item):
+    """The four figures of a class or cell."""
+    return [percent(item["median_abs_error"]), percent(item["mean_abs_error"]), percent(item["bias"], "+"),
+            percent(item["p75_abs_error"])]
 
 
-def complaints_of_group(group, comparisons):
-    """What a group fails by: the median error of TPOT, and rows off by a factor of two (TPOT; throughput where there is none)."""
-    median = report.size(report.errors(comparisons, "tpot"))
-    found = [f"{group.name}: median error of TPOT {figures.share(median)}"] if median > TPOT_LIMIT else []
-    for item in comparisons:
-        metric = "tpot" if item.measured["tpot"] else "output_tok_s"
-        if figures.is_factor_two(item.error(metric)) and item.row["row_id"] not in EXCEPTIONS:
-            found.append(f"{group.name}: {item.row['row_id']} {metric} {figures.percent(item.error(metric))}")
-    return found
+def classes_table(result):
+    """One line a class that has a large cell."""
+    rows = [[TITLES[item["metric"]], item["class"], item["cells"], item["configurations"], *errors(item)]
+            for item in result["classes"] if item["cells"] > 0]
+    return table(["metric", "class", "cells", "rows", "median", "mean", "bias", "75 %"], rows)
 
 
-def complaints_of_run(replay):
-    """Percentiles of a dense run that are off by a factor of two."""
-    if not replay.run.dense:
-        return []
-    found = []
-    for metric in replayed.METRICS:
-        for percent in replayed.PERCENTILES:
-            measured, predicted = replay.at(metric, percent)
-            relative = figures.error(predicted, measured)
-            if figures.is_factor_two(relative):
-                found.append(f"{replay.run.name}: {metric} p{percent} {figures.percent(relative)}")
-    return found
+def cells_table(result):
+    """One line a large cell."""
+    rows = []
+    for item in result["cells"]:
+        if item["configurations"] >= CELL_ROWS_MIN:
+            name = " ".join((item["model"], item["gpu"], item["precision"], item["engine"])) + ", " + item["source"]
+            worst = ", ".join(f"{row['row_id']} {percent(row['error'], '+')}" for row in item["worst"][:2])
+            rows.append([TITLES[item["metric"]], item["class"], name, item["configurations"], *errors(item), worst])
+    return table(["metric", "class", "cell", "rows", "median", "mean", "bias", "75 %", "worst"], rows)
 
 
-def check(results, replays):
+def left_out_table(result):
+    """Rows that were skipped or flagged, by reason."""
+    rows = [["skipped", reason, count] for reason, count in result["skipped"].items() if count]
+    rows += [["flagged", reason, count] for reason, count in result["flagged"].items() if count]
+    return table(["", "reason", "rows"], rows)
+
+
+def runs_table(result):
+    """Percentiles of the runs that were replayed: measured, predicted, error."""
+    rows = []
+    for run in result["runs"]:
+        for metric in ("ttft_s", "tpot_s", "e2e_s"):
+            cells = [f"{at['measured']:.3g} s, {at['predicted']:.3g} s, {percent(at['predicted'] / at['measured'] - 1, '+')}"
+                     for at in run[metric].values()]
+            rows.append([run["run"], TITLES[metric[:-2]], *cells])
+    return table(["run", "metric", "p50", "p90", "p99"], rows)
+
+
+def put(text, name, body):
+    """The document with what is between the markers of `name` replaced. ValueError if it has no such markers."""
+    begin, end = f"<!-- {name}: by tests/accuracy/measure.py -->", f"<!-- end of {name} -->"
+    head, tail = text.index(begin) + len(begin), text.index(end)
+    return f"{text[:head]}\n{body}\n{text[tail:]}"
+
+
+def check(serving, requests):
     """Prints what fails; returns the exit status."""
-    found = [text for group, comparisons in results for text in complaints_of_group(group, comparisons)]
-    found += [text for replay in replays for text in complaints_of_run(replay)]
+    found = [f"{item['class']}: median error of TPOT {percent(item['median_abs_error'])}" for item in serving["classes"]
+             if item["metric"] == "tpot" and item["class"].startswith("dense") and item["cells"] > 0
+             and item["median_abs_error"] > DENSE_TPOT_LIMIT]
+    for run in requests["runs"]:
+        for metric in ("ttft_s", "e2e_s"):
+            ratios = [at["predicted"] / at["measured"] for at in run[metric].values()]
+            if "Llama" in run["run"] and not all(0.5 < ratio < 2 for ratio in ratios):
+                found.append(f"{run['run']}: {metric} off by a factor of two")
     for text in found:
         print(f"measure.py: {text}", file=sys.stderr)
     return 1 if found else 0
 
 
-def write(path, results, replays):
-    """Puts the tables into the document."""
+def show(options, serving, requests):
+    """Prints the tables, or writes them."""
+    tables = {"classes": classes_table(serving), "left out": left_out_table(serving), "runs": runs_table(requests),
+              "cells": cells_table(serving)}
+    if not options.write:
+        print("\n\n".join(tables.values()))
+        return
+    path = pathlib.Path(options.write)
     text = path.read_text(encoding="utf-8")
-    bodies = {"groups": report.groups_table(results), "rows": report.rows_tables(results), "runs": report.replays_table(replays)}
-    for name, body in bodies.items():
-        text = report.put(text, name, body)
+    for name, body in tables.items():
+        text = put(text, name, body)
     path.write_text(text, encoding="utf-8")
 
 
-def parse():
-    """The command line."""
-    parser = argparse.ArgumentParser(description="Simulates measured servers with the roofline, and compares.")
-    parser.add_argument("--quick", action="store_true", help="a few rows of each group")
-    parser.add_argument("--check", action="store_true", help="exit 1 if errors are too large")
-    parser.add_argument("--rows", action="store_true", help="print every row")
-    parser.add_argument("--only", default="", metavar="TEXT", help="groups and runs whose name contains TEXT")
-    parser.add_argument("--write", type=pathlib.Path, metavar="FILE", help="put the tables into this document")
-    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="simulations at a time (default 2)")
-    options = parser.parse_args()
-    if options.write and (options.quick or options.only):
-        parser.error("--write wants all rows")
-    return options
-
-
 def main():
-    """Returns the exit status."""
-    options, folder = parse(), measured_folder()
+    """See the module's text."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--write", metavar="FILE")
+    parser.add_argument("--plot", metavar="FILE")
+    parser.add_argument("--jobs", type=int, default=0)
+    options = parser.parse_args()
+    folder = pathlib.Path(os.environ.get("TOKENMILL_SHARED") or REPOSITORY.parent / "shared") / "measured"
     if not (folder / "serving.csv").exists():
-        print(f"measure.py: no measurements in {folder}", file=sys.stderr)
+        print(f"measure.py: skipped: no {folder / 'serving.csv'}", file=sys.stderr)
         return 77
     try:
-        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-            results, replays = compare_groups(folder, options, pool), compare_runs(folder, options, pool)
-        if options.rows:
-            print_rows(results)
-        print(report.groups_table(results), report.replays_table(replays), sep="\n\n")
-        if options.write:
-            write(options.write, results, replays)
-    except (program.ProgramError, OSError, ValueError) as cause:
+        serving = validate(folder / "serving.csv", options, *(["--svg", options.plot] if options.plot else []))
+        requests = validate(folder / "requests.csv", options)
+        show(options, serving, requests)
+    except (subprocess.CalledProcessError, OSError, ValueError) as cause:
         print(f"measure.py: {cause}", file=sys.stderr)
         return 3
-    return check(results, replays) if options.check else 0
+    return check(serving, requests) if options.check else 0
 
 
 if __name__ == "__main__":
