@@ -140,6 +140,7 @@ static void read_windows(struct model_json *json, const struct model_family *fam
         window = 0;
     }
     llm->sliding_window = window;
+    llm->chunked_window = window > 0 && !model_json_has(json, "sliding_window");
     llm->global_layer_period = window > 0 ? period : 0;
 }
 
