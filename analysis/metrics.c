@@ -275,7 +275,9 @@
 
 #define REQUEST_COST_ROW(P, SCOPE, STRUCT, WHOLE)                                                                      \
     UNIT_COST(P "usd_per_1k_requests", "USD", "cost of 1000 requests completed in the window",                         \
-              "cost.usd_per_1k_requests", SCOPE, STRUCT, cost.usd_per_1k_requests, WHOLE)
+              "cost.usd_per_1k_requests", SCOPE, STRUCT, cost.usd_per_1k_requests, WHOLE),                             \
+        UNIT_COST(P "usd_per_kimage", "USD", "cost of 1000 images; missing where requests are not images",             \
+                  "cost.usd_per_kimage", SCOPE, STRUCT, cost.usd_per_kimage, WHOLE)
 
 #define LEDGER_ROWS(P, SCOPE, STRUCT, WHOLE)                                                                           \
     MONEY_ROW(P "ledger_usd", "USD", "cost of the window by key; the keys add up to the total", "cost.ledger.*",       \

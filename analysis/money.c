@@ -91,7 +91,12 @@ static double served_usd(const struct result *result, size_t p) {
     return pool->cost.total_usd * (result->cost.total_usd / served);
 }
 
-static void unit_costs_fill(struct cost_result *cost, const struct token_result *tokens, double requests,
+/* Of requests that completed in the window, `images` of which are images. */
+struct served {
+    double requests, images;
+};
+
+static void unit_costs_fill(struct cost_result *cost, const struct token_result *tokens, struct served served,
                             double window_h) {
     const double input_mtok = (double)tokens->input / 1e6;
     const double output_mtok = (double)tokens->output / 1e6;
@@ -101,7 +106,8 @@ static void unit_costs_fill(struct cost_result *cost, const struct token_result 
     cost->usd_per_mtok_input = ratio_of(cost->input_usd, input_mtok);
     cost->usd_per_mtok_output = ratio_of(cost->output_usd, output_mtok);
     cost->usd_per_mtok_output_all_in = ratio_of(cost->total_usd, output_mtok);
-    cost->usd_per_1k_requests = ratio_of(cost->total_usd, requests / 1e3);
+    cost->usd_per_1k_requests = ratio_of(cost->total_usd, served.requests / 1e3);
+    cost->usd_per_kimage = served.images == served.requests ? cost->usd_per_1k_requests : RESULT_NONE;
 }
 
 /* ---- idle: a view of the total, never added to it ---- */
@@ -142,7 +148,7 @@ static void pools_fill(struct result *result, const struct result_source *source
         const struct split split = split_by_phase(cost->total_usd, &pool->tokens, &source->outcome->pools[p]);
         cost->input_usd = split.input_usd;
         cost->output_usd = split.output_usd;
-        unit_costs_fill(cost, &pool->tokens, RESULT_NONE, result->bill.window_h);
+        unit_costs_fill(cost, &pool->tokens, (struct served){RESULT_NONE, RESULT_NONE}, result->bill.window_h);
         idle_fill(pool, source->window_s);
         idle_share_fill(cost);
         idle_add(&result->cost.idle, &cost->idle);
@@ -199,6 +205,21 @@ static void phase_without_tokens(struct cost_result *cost, const struct token_re
     }
 }
 
+static struct served served_of(const struct workload_result *workload, const struct workload_facts *facts) {
+    const double requests = (double)workload->requests.completed_in_window;
+    return (struct served){.requests = requests, .images = facts->makes_images ? requests : 0};
+}
+
+static struct served served_by_all(const struct result *result, const struct result_source *source) {
+    struct served all = {0};
+    for (size_t w = 0; w < result->workload_count; w++) {
+        const struct served own = served_of(&result->workloads[w], &source->point->workloads[w]);
+        all.requests += own.requests;
+        all.images += own.images;
+    }
+    return all;
+}
+
 static void workloads_fill(struct result *result, const struct result_source *source) {
     double sum = 0;
     for (size_t w = 0; w < result->workload_count; w++) {
@@ -208,7 +229,7 @@ static void workloads_fill(struct result *result, const struct result_source *so
         cost->total_usd = cost->input_usd + cost->output_usd;
         sum += cost->total_usd;
         phase_without_tokens(cost, &workload->tokens);
-        unit_costs_fill(cost, &workload->tokens, (double)workload->requests.completed_in_window, result->bill.window_h);
+        unit_costs_fill(cost, &workload->tokens, served_of(workload, facts), result->bill.window_h);
         workload->revenue_usd = facts->has_price
                                     ? ((double)workload->tokens.input * facts->price_input_usd_per_mtok +
                                        (double)workload->tokens.output * facts->price_output_usd_per_mtok) /
@@ -251,8 +272,7 @@ void result_money_fill(struct result *result, const struct result_source *source
     ledger_fill(result, source);
     pools_fill(result, source);
     split_fill(result, source);
-    unit_costs_fill(&result->cost, &result->tokens, (double)result->requests.completed_in_window,
-                    result->bill.window_h);
+    unit_costs_fill(&result->cost, &result->tokens, served_by_all(result, source), result->bill.window_h);
     workloads_fill(result, source);
     apis_fill(result, source);
     check_identity(result);

@@ -137,6 +137,7 @@ struct cost_result {
     double usd_per_hour, usd_per_month;
     double usd_per_mtok_total, usd_per_mtok_input, usd_per_mtok_output, usd_per_mtok_output_all_in;
     double usd_per_1k_requests;
+    double usd_per_kimage; /* the same where every request is an image; else none */
     double ledger_usd[LEDGER_KEY_COUNT];
     struct idle_result idle;
     double idle_share;

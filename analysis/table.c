@@ -57,7 +57,8 @@ static void print_cost(FILE *stream, const struct result *result) {
     fprintf(stream, "   input %s, output %s; all by output %s\n", cell_number(cost->usd_per_mtok_input, DIGITS).text,
             cell_number(cost->usd_per_mtok_output, DIGITS).text,
             cell_number(cost->usd_per_mtok_output_all_in, DIGITS).text);
-    line(stream, "per 1000 requests", cost->usd_per_1k_requests, "USD");
+    const bool are_images = !isnan(cost->usd_per_kimage);
+    line(stream, are_images ? "per 1000 images" : "per 1000 requests", cost->usd_per_1k_requests, "USD");
     end_line(stream);
     line(stream, "per month (730 h)", cost->usd_per_month, "USD");
     fprintf(stream, "   %s USD an hour\n", cell_number(cost->usd_per_hour, DIGITS).text);

@@ -63,4 +63,7 @@ static const struct architecture_prior architecture_priors[] = {
     {"", 0.80, 0.70, 0.60, 0.50, 0.80, 0.60, 0.50, {0.35, 1.17, 0.35}},
 };
 
+/* The first row that the GPU's architecture begins with. */
+const struct architecture_prior *architecture_prior_of(const struct gpu *gpu);
+
 #endif

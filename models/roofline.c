@@ -8,7 +8,7 @@
 #include "models/priors.h"
 #include "models/step_coefficients.h"
 
-static const struct architecture_prior *prior_of(const struct gpu *gpu) {
+const struct architecture_prior *architecture_prior_of(const struct gpu *gpu) {
     const struct architecture_prior *prior = architecture_priors;
     while (strncmp(gpu->arch, prior->arch, strlen(prior->arch)) != 0) {
         prior++; /* the last one's name is empty */
@@ -29,7 +29,7 @@ static double compute_ratio(const struct gpu *gpu, const struct architecture_pri
 
 static struct kernel_efficiency efficiency_of(const struct gpu *gpu, enum precision precision,
                                               enum precision kv_precision) {
-    const struct architecture_prior *prior = prior_of(gpu);
+    const struct architecture_prior *prior = architecture_prior_of(gpu);
     bool wide = precision_byte_per_kv(kv_precision) > 1;
     return (struct kernel_efficiency){
         .memory_ratio = prior->memory_ratio,
@@ -53,7 +53,7 @@ struct roofline_step roofline_step_default(const struct llm *llm, const struct g
         .gpus_per_node = placement_node_gpus(gpu, &node),
         .efficiency = efficiency_of(gpu, precision, kv_precision),
         .overhead = {PRIOR_STEP_S, PRIOR_LAYER_S, PRIOR_SEQ_S, PRIOR_PREFILL_STEP_S},
-        .power = prior_of(gpu)->power,
+        .power = architecture_prior_of(gpu)->power,
     };
     step.all_reduce = all_reduce_line(gpu, tensor_parallel, step.gpus_per_node);
     return step;

@@ -439,6 +439,11 @@ const struct llm *catalog_llm(const struct catalog *catalog, struct span name, s
     return row_or_guess(catalog, CATALOG_LLMS, name, diags, at);
 }
 
+const struct vision_model *catalog_vision(const struct catalog *catalog, struct span name, struct diags *diags,
+                                          struct position at) {
+    return row_or_guess(catalog, CATALOG_VISION, name, diags, at);
+}
+
 const struct api_price_row *catalog_api_price(const struct catalog *catalog, struct span name, struct diags *diags,
                                               struct position at) {
     return row_or_guess(catalog, CATALOG_API_PRICES, name, diags, at);

@@ -14,6 +14,7 @@
 #include "base/diag.h"
 #include "base/text.h"
 #include "models/gpu.h"
+#include "models/image.h"
 #include "models/llm.h"
 
 enum catalog_table {
@@ -45,14 +46,6 @@ struct region {
     double tariff_per_kwh; /* in `tariff_currency` */
     const char *tariff_currency, *tariff_source;
     const char *status, *source, *as_of;
-};
-
-struct vision_model {
-    const char *name;
-    const char *kind; /* "classifier", "image-diffusion", "embedding" */
-    double total_params_b, flops_per_unit_gmac, steps, energy_h100_j_per_unit, energy_b200_j_per_unit;
-    const char *default_precision;
-    const char *status, *note, *source, *as_of;
 };
 
 /* How a column fills a struct; the scenario's inline definitions use the same table. */
@@ -95,6 +88,8 @@ bool catalog_read(struct catalog *catalog, const char *dir, struct diags *diags)
  * with a guess, if there is none. Borrowed. */
 const struct gpu *catalog_gpu(const struct catalog *catalog, struct span name, struct diags *diags, struct position at);
 const struct llm *catalog_llm(const struct catalog *catalog, struct span name, struct diags *diags, struct position at);
+const struct vision_model *catalog_vision(const struct catalog *catalog, struct span name, struct diags *diags,
+                                          struct position at);
 const struct api_price_row *catalog_api_price(const struct catalog *catalog, struct span name, struct diags *diags,
                                               struct position at);
 const struct region *catalog_region(const struct catalog *catalog, struct span name, struct diags *diags,

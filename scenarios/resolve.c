@@ -175,6 +175,7 @@ static uint64_t hash_workload(struct resolver *resolver, uint64_t hash, size_t i
     hash = hash_text(hash, resolver->workloads[index].name);
     hash = hash_node(hash, view_node(&workload, "input_tokens"));
     hash = hash_node(hash, view_node(&workload, "output_tokens"));
+    hash = hash_node(hash, view_node(&workload, "denoising_steps"));
     hash = hash_text(hash, trace_key == NULL ? "" : trace_key);
     return hash_text(hash, text);
 }

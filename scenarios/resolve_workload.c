@@ -273,6 +273,53 @@ static void resolve_price(struct resolver *resolver, const struct view *workload
     }
 }
 
+static bool resolve_both_lengths(struct resolver *resolver, const struct view *view, size_t index, bool has_trace) {
+    struct workload_config *config = &resolver->workloads[index];
+    bool is_ok = true;
+    if (is_usable(resolver, view, "input_tokens")) {
+        is_ok = resolve_lengths(resolver, view, "input_tokens", has_trace, &config->input_tokens);
+    }
+    if (is_usable(resolver, view, "output_tokens")) {
+        is_ok = resolve_lengths(resolver, view, "output_tokens", has_trace, &config->output_tokens) && is_ok;
+    }
+    return is_ok;
+}
+
+/* An image: a prompt of one token, whose step is the first of the denoising steps, and no context (models/image.h). */
+static bool resolve_images(struct resolver *resolver, const struct view *view, size_t index) {
+    static const char *const others[] = {"input_tokens", "output_tokens"};
+    struct workload_config *config = &resolver->workloads[index];
+    const double steps = (double)view_integer(view, "denoising_steps");
+    resolver->point->workloads[index].makes_images = true;
+    config->input_tokens = (struct length_spec){.kind = LENGTH_CONSTANT, .value = 1};
+    config->output_tokens = (struct length_spec){.kind = LENGTH_CONSTANT, .value = steps};
+    for (size_t i = 0; i < 2; i++) {
+        if (view_has(view, others[i])) {
+            return diag_error(resolver->diags, view_at(view, others[i]), "key-conflict",
+                              "%s has denoising_steps: an image has no %s", view->path, others[i]);
+        }
+    }
+    return true;
+}
+
+/* Images go to pools that make them, and nothing else does. */
+static bool check_images(struct resolver *resolver, const struct view *view, size_t index) {
+    const struct workload_config *config = &resolver->workloads[index];
+    const bool makes_images = resolver->point->workloads[index].makes_images;
+    for (size_t i = 0; i < config->pool_count; i++) {
+        const struct pool_facts *pool = &resolver->point->pools[config->pools[i]];
+        if (pool->model != NULL && pool->makes_images != makes_images) {
+            return diag_error(
+                resolver->diags, view_at(view, makes_images ? "denoising_steps" : "pool"), "image-workload",
+                makes_images ? "%s asks for images, and pool '%s' makes none (model: %s); the catalogue's "
+                               "image generators do"
+                             : "%s goes to pool '%s', which makes images (%s): it needs 'denoising_steps'",
+                view->path, pool->name, pool->model);
+        }
+    }
+    return true;
+}
+
 /* Each part that is usable, so that the mistakes of all come out at once. */
 bool resolve_workload(struct resolver *resolver, const struct view *view, size_t index) {
     struct workload_config *config = &resolver->workloads[index];
@@ -284,13 +331,13 @@ bool resolve_workload(struct resolver *resolver, const struct view *view, size_t
     facts->name = config->name;
     bool is_ok =
         arrivals.map != NULL && is_usable(resolver, view, "arrivals") && resolve_arrivals(resolver, view, index);
-    if (arrivals.map != NULL && is_usable(resolver, view, "input_tokens")) {
-        is_ok = resolve_lengths(resolver, view, "input_tokens", has_trace, &config->input_tokens) && is_ok;
-    }
-    if (arrivals.map != NULL && is_usable(resolver, view, "output_tokens")) {
-        is_ok = resolve_lengths(resolver, view, "output_tokens", has_trace, &config->output_tokens) && is_ok;
+    if (view_has(view, "denoising_steps")) {
+        is_ok = resolve_images(resolver, view, index) && is_ok;
+    } else if (arrivals.map != NULL) {
+        is_ok = resolve_both_lengths(resolver, view, index, has_trace) && is_ok;
     }
     is_ok = resolve_pools(resolver, view, config) && is_ok;
+    is_ok = check_images(resolver, view, index) && is_ok;
     if (!resolver->all_usable) {
         return false;
     }

@@ -17,6 +17,7 @@ struct pool_facts {
     const char *gpu;              /* catalogue name, or "" (linear step times without a GPU) */
     const char *model;            /* likewise */
     const char *precision;        /* "bf16", ... or "" */
+    bool makes_images;            /* a request is an image */
     const char *step_time;        /* "roofline" or "linear" */
     const char *step_time_status; /* "datasheet", "calibrated", "given" */
     int64_t replicas, tensor_parallel;
@@ -42,6 +43,7 @@ struct pool_facts {
 
 struct workload_facts {
     const char *name;
+    bool makes_images; /* its requests are images */
     bool has_price;
     double price_input_usd_per_mtok, price_output_usd_per_mtok;
     double mean_rate_per_s;

@@ -312,6 +312,12 @@ static const struct field workload_fields[] = {
      .max = TOKENS_MAX,
      .block = &tokens_block,
      .help = "Length of answers, likewise"},
+    {.key = "denoising_steps",
+     .shapes = SHAPE_INTEGER,
+     .min = 1,
+     .max = 10000,
+     .help = "Each request is an image, made in so many steps by a pool whose model is an image generator; instead of "
+             "`input_tokens` and `output_tokens`"},
     {.key = "cached_input_share",
      .shapes = SHAPE_NUMBER,
      .unit = "ratio",
