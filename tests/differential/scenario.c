@@ -98,6 +98,27 @@ static void make_windowed_layers(struct dice *dice, struct linear_step *step) {
     step->c6_s = chance(dice, 0.5) ? 0 : any_cost(dice) / 10000;
 }
 
+/* Steps of seconds to hours: 64-bit units last 8.8 s, minutes are cut within each step, answers take days. */
+static void make_huge_step(struct dice *dice, struct linear_step *step) {
+    double scale_s = chance(dice, 0.5) ? 1 : 8.79;
+    double part = chance(dice, 0.5) ? 1 : 1.0 / (double)between(dice, 1, 1000); /* of a token of context */
+    step->c0_s = uniform(dice) * scale_s;
+    step->c1_s = chance(dice, 0.5) ? 0 : uniform(dice) * scale_s;
+    step->c2_s = uniform(dice) * scale_s;
+    step->c3_s = chance(dice, 0.5) ? 0 : uniform(dice) * scale_s * part;
+    step->c4_s = chance(dice, 0.8) ? 0 : uniform(dice) * scale_s / 100;
+    step->quantum_s = chance(dice, 0.2) ? uniform(dice) * scale_s : 0;
+    if (chance(dice, 0.3)) {
+        step->window_tok = between(dice, 1, 60);
+        step->c5_s = uniform(dice) * scale_s * part;
+        step->c6_s = chance(dice, 0.5) ? 0 : uniform(dice) * scale_s / 100;
+    }
+    if (chance(dice, 0.3)) {
+        step->h0_s = uniform(dice) * scale_s;
+        step->h1_s = uniform(dice) * scale_s;
+    }
+}
+
 static void make_step(struct dice *dice, struct linear_step *step) {
     *step = (struct linear_step){.c0_s = any_cost(dice)};
     double kind = uniform(dice);
@@ -112,6 +133,10 @@ static void make_step(struct dice *dice, struct linear_step *step) {
         step->c3_s = chance(dice, 0.5) ? 0 : uniform(dice) * part_s / 100;
         step->window_tok = chance(dice, 0.3) ? between(dice, 1, 60) : 0;
         step->c5_s = uniform(dice) * part_s / 100;
+        return;
+    }
+    if (kind < 0.5) {
+        make_huge_step(dice, step);
         return;
     }
     step->c1_s = any_cost(dice) / 50;
@@ -176,6 +201,10 @@ static void heat_prompts(struct dice *dice, struct step_model *model) {
         .active_mw = 1000,
         .cap_mw = 1000 + power_mw,
     };
+    if (chance(dice, 0.2)) { /* padding draws as much as decodes do, and takes no time */
+        model->pad_multiple = between(dice, 2, 16);
+        model->pad_token = 0;
+    }
     if (model->window > 0) { /* windowed context draws more, or less, than its time allows */
         const int64_t part = 50 * (model->seq / 2000);
         model->work.flop_per_window_context = 50 * between(dice, 0, 3);
@@ -270,7 +299,9 @@ static void make_pool(struct dice *dice, struct random_scenario *scenario, size_
     }
     *pool = (struct pool_config){
         .name = names[i],
-        .replicas = chance(dice, 0.5) ? 1 : between(dice, 1, 4),
+        .replicas = chance(dice, 0.5)   ? 1
+                    : chance(dice, 0.8) ? between(dice, 1, 4)
+                                        : between(dice, 5, 40),
         .gpus_per_replica = 1,
         .block_size = between(dice, 1, 16),
         .max_model_len = chance(dice, 0.8) ? 100000 : between(dice, 20, 200),
@@ -305,6 +336,12 @@ static void make_requests(struct dice *dice, struct scenario_workload *source, d
             .output = chance(dice, 0.15) ? 1 : between(dice, 1, longest),
         };
     }
+}
+
+/* Between arrivals: mostly fractions of a second, at times seconds or, for huge steps, minutes. */
+static double any_spacing_s(struct dice *dice) {
+    double kind = uniform(dice);
+    return kind < 0.2 ? 3 : kind < 0.3 ? 300 * uniform(dice) : 0.3 * uniform(dice);
 }
 
 static void make_slo(struct dice *dice, struct workload_config *workload) {
@@ -359,7 +396,7 @@ static void make_workload(struct dice *dice, struct random_scenario *scenario, s
     if (chance(dice, 0.25)) {
         make_loop(dice, &scenario->sources[i], workload);
     } else {
-        make_requests(dice, &scenario->sources[i], chance(dice, 0.2) ? 3 : 0.3 * uniform(dice));
+        make_requests(dice, &scenario->sources[i], any_spacing_s(dice));
         workload->arrivals = (struct arrival_factory){.open = list_open, .context = &scenario->sources[i]};
     }
     if (chance(dice, 0.2)) {
@@ -370,6 +407,15 @@ static void make_workload(struct dice *dice, struct random_scenario *scenario, s
     make_slo(dice, workload);
 }
 
+/* Seconds: on the boundaries of constant steps, up to `most`, or days. */
+static double any_instant_s(struct dice *dice, int64_t boundaries, double most) {
+    double kind = uniform(dice);
+    if (kind < 0.45) {
+        return (double)between(dice, 1, boundaries) * 0.01;
+    }
+    return kind < 0.9 ? uniform(dice) * most : uniform(dice) * most * 5000;
+}
+
 static void make_window(struct dice *dice, struct sim_config *config) {
     bool endless = false;
     for (size_t i = 0; i < config->workload_count; i++) {
@@ -378,13 +424,11 @@ static void make_window(struct dice *dice, struct sim_config *config) {
     config->end_key = KEY_NEVER;
     config->max_requests = endless || chance(dice, 0.3) ? between(dice, 1, 500) : 0;
     if (chance(dice, 0.4)) {
-        config->end_key =
-            chance(dice, 0.5) ? key_of_s((double)between(dice, 1, 1000) * 0.01) : key_of_s(uniform(dice) * 200);
+        config->end_key = key_of_s(any_instant_s(dice, 1000, 200));
         config->end_key += config->end_key == 0;
     }
     if (chance(dice, 0.4)) {
-        config->warmup_key =
-            chance(dice, 0.5) ? key_of_s((double)between(dice, 1, 300) * 0.01) : key_of_s(uniform(dice) * 3);
+        config->warmup_key = key_of_s(any_instant_s(dice, 300, 3));
     }
 }
 

@@ -1,6 +1,6 @@
 /* scenario.h - random scenarios for comparing engines: small, hostile, and a pure function of their number.
  *
- * Heavy load, starved KV, arrivals exactly on step boundaries, equal keys, one-token answers, zero think time, tiny and huge
+ * Heavy load, starved KV, steps from less than a key to hours and runs of days, windowed layers, hosts that take longer, arrivals exactly on step boundaries, equal keys, one-token answers, zero think time, tiny and huge
  * coefficients, every policy, router, window and delay. Requests of open workloads are explicit lists, so that a minimiser can take them away. */
 #ifndef TOKENMILL_TESTS_DIFFERENTIAL_SCENARIO_H
 #define TOKENMILL_TESTS_DIFFERENTIAL_SCENARIO_H
