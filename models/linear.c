@@ -21,6 +21,7 @@ struct step_model *step_model_new_linear(const struct linear_step *linear, const
     };
     model->pad_multiple = linear->pad_multiple;
     model->window = linear->window_tok;
+    model->ranks = linear->attention_dp;
     if (!coefficients_round(coefficients, sizeof coefficients / sizeof coefficients[0], diags, at)) {
         step_model_free(model);
         return NULL;

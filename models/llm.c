@@ -64,14 +64,18 @@ static double mla_params(const struct llm *llm) {
     return query + kv + heads * (double)llm->mla_v_dim * hidden;
 }
 
+/* Projections of all layers. */
+static double attention_params(const struct llm *llm) {
+    return (double)llm->layers * (llm->attention == ATTENTION_MLA ? mla_params(llm) : gqa_params(llm));
+}
+
 /* Attention, dense FFN, shared experts and routers of all layers. */
 static double shape_body(const struct llm *llm) {
     double moe_layers = (double)llm_moe_layers(llm);
-    double attention = llm->attention == ATTENTION_MLA ? mla_params(llm) : gqa_params(llm);
     double dense_ffn = ffn_matrices(llm) * (double)llm->hidden * (double)llm->ffn_dim;
     double router = (double)llm->hidden * (double)llm->experts;
     double moe = (double)llm->shared_experts * expert_params(llm) + router;
-    return (double)llm->layers * attention + ((double)llm->layers - moe_layers) * dense_ffn + moe_layers * moe;
+    return attention_params(llm) + ((double)llm->layers - moe_layers) * dense_ffn + moe_layers * moe;
 }
 
 static bool is_published(const struct llm *llm) {
@@ -107,6 +111,10 @@ double llm_params_active(const struct llm *llm) {
 
 double llm_body_byte(const struct llm *llm, enum precision precision) {
     return llm_params(llm).body * precision_byte_per_weight(precision);
+}
+
+double llm_attention_byte(const struct llm *llm, enum precision precision) {
+    return fmin(attention_params(llm), llm_params(llm).body) * precision_byte_per_weight(precision);
 }
 
 double llm_lm_head_byte(const struct llm *llm) {

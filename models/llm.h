@@ -71,6 +71,8 @@ double llm_window_ratio(const struct llm *llm);
  * Check value: Llama-3.1-8B in fp8: 6.979e9 x 1 + 1.0507e9 x 2 = 9.081e9 B. */
 double llm_weight_byte(const struct llm *llm, enum precision precision);
 double llm_body_byte(const struct llm *llm, enum precision precision);
+/* Of these, query, key, value and output projections. */
+double llm_attention_byte(const struct llm *llm, enum precision precision);
 double llm_lm_head_byte(const struct llm *llm);
 /* Of one routed expert index, in all layers that have it. */
 double llm_expert_byte(const struct llm *llm, enum precision precision);

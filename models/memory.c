@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "models/parallel.h"
 #include "models/priors.h"
 
 static const double GB = 1e9;
@@ -39,17 +40,19 @@ static double kv_byte(const struct memory_request *request, const struct memory_
 static void plan_fill(const struct memory_request *request, struct memory_plan *plan) {
     const struct llm *llm = request->llm;
     int64_t ranks = request->tensor_parallel;
+    int64_t groups = request->attention_dp > 1 ? request->attention_dp : 1;
     plan->weight_byte = llm_weight_byte(llm, request->precision);
+    plan->weight_byte += attention_copies_byte(llm, request->precision, request->attention_dp);
     bool is_share_of_free = request->engine == SERVING_TRTLLM;
     plan->usable_byte = gpu_mem_byte(request->gpu) * (is_share_of_free ? 1 : request->gpu_memory_utilization);
     plan->weight_byte_per_gpu = plan->weight_byte / (double)ranks;
     plan->activation_byte_per_gpu = activation_byte(request);
     plan->overhead_byte_per_gpu = PRIOR_CONTEXT_BYTE + (ranks > 1 ? PRIOR_NCCL_BYTE : 0);
     plan->kv_byte_per_gpu = kv_byte(request, plan);
-    plan->kv_byte_per_tok_per_gpu = llm_kv_byte_per_tok_per_gpu(llm, request->kv_precision, ranks);
-    plan->kv_byte_per_tok = llm_kv_byte_per_tok(llm, request->kv_precision, ranks);
+    plan->kv_byte_per_tok_per_gpu = llm_kv_byte_per_tok_per_gpu(llm, request->kv_precision, ranks / groups);
+    plan->kv_byte_per_tok = llm_kv_byte_per_tok(llm, request->kv_precision, ranks / groups);
     double blocks = floor(plan->kv_byte_per_gpu / (plan->kv_byte_per_tok_per_gpu * (double)request->block_size));
-    plan->num_gpu_blocks = blocks > 0 ? (int64_t)blocks : 0;
+    plan->num_gpu_blocks = blocks > 0 ? (int64_t)blocks * groups : 0;
 }
 
 static bool weights_fit(const struct memory_request *request, const struct memory_plan *plan, struct diags *diags,

@@ -5,6 +5,8 @@
  *         vLLM           memory x u - weights / tp - activations - overhead        (u of all, measured at start-up)
  *         SGLang         memory x u - weights / tp                                  (u covers weights and KV alone: mem-fraction-static)
  *         TensorRT-LLM   u x (memory - weights / tp - activations - overhead)       (u of what is free: free_gpu_memory_fraction)
+ * With attention data parallelism (models/parallel.h) a rank holds the KV of its own sequences over tp / attention_dp GPUs, and the attention
+ * weights once more; the replica's blocks are those of all its ranks together.
  * Activations: the peak of a forward pass over max_num_batched_tokens, 2 B x (4
  * hidden + 3 FFN width / tp) a token, and 8 B x vocab / tp for each of max_num_seqs samples; overhead: context,
  * graphs, NCCL buffers (models/priors.h). Memory: gpu_mem_byte; a GB printed is 1e9 bytes.
@@ -25,6 +27,7 @@ struct memory_request {
     enum serving_engine engine;
     enum precision precision, kv_precision;
     int64_t tensor_parallel;
+    int64_t attention_dp;          /* see models/parallel.h; 0 or 1: none */
     double gpu_memory_utilization; /* 0..1 */
     int64_t block_size;            /* tokens */
     int64_t max_num_batched_tokens, max_num_seqs;
@@ -32,7 +35,7 @@ struct memory_request {
 
 /* Bytes; per GPU unless named otherwise. `usable`: what weights, activations, overhead and KV share; under SGLang weights and KV. */
 struct memory_plan {
-    double weight_byte; /* of the replica */
+    double weight_byte; /* of the replica, copies included */
     double usable_byte, weight_byte_per_gpu, activation_byte_per_gpu, overhead_byte_per_gpu, kv_byte_per_gpu;
     double kv_byte_per_tok_per_gpu;
     double kv_byte_per_tok; /* of the replica */

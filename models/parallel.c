@@ -44,6 +44,16 @@ bool tensor_parallel_check(const struct llm *llm, int64_t tensor_parallel, struc
         (long long)(llm->experts > 0 ? llm->moe_ffn_dim : llm->ffn_dim), sizes);
 }
 
+bool attention_dp_check(int64_t attention_dp, int64_t tensor_parallel, struct diags *diags, struct position at) {
+    return attention_dp <= 1 || divides(attention_dp, tensor_parallel) ||
+           diag_error(diags, at, "attention-dp", "attention_dp = %lld does not divide tensor_parallel = %lld",
+                      (long long)attention_dp, (long long)tensor_parallel);
+}
+
+double attention_copies_byte(const struct llm *llm, enum precision precision, int64_t attention_dp) {
+    return attention_dp > 1 ? (double)(attention_dp - 1) * llm_attention_byte(llm, precision) : 0;
+}
+
 int64_t kv_heads_per_rank(const struct llm *llm, int64_t tensor_parallel) {
     return llm->kv_heads > tensor_parallel ? llm->kv_heads / tensor_parallel : 1;
 }

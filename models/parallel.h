@@ -27,4 +27,12 @@ struct collective_line {
 /* `ranks` GPUs within nodes of `gpus_per_node`; beyond a node over its network. */
 struct collective_line all_reduce_line(const struct gpu *gpu, int64_t ranks, int64_t gpus_per_node);
 
+/* Attention data parallelism: `attention_dp` groups of tensor_parallel / attention_dp GPUs each hold attention weights and a KV cache of their
+ * own, and serve sequences of their own there; the feed-forward layers are cut over all GPUs (vLLM's and SGLang's data-parallel
+ * attention). 0 counts as 1. Rule "attention-dp" unless it divides tensor_parallel. */
+bool attention_dp_check(int64_t attention_dp, int64_t tensor_parallel, struct diags *diags, struct position at);
+
+/* Bytes of all copies of the attention weights beyond the first. */
+double attention_copies_byte(const struct llm *llm, enum precision precision, int64_t attention_dp);
+
 #endif

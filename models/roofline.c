@@ -87,11 +87,17 @@ static bool peaks_known(const struct roofline_step *step, struct diags *diags, s
     return ok;
 }
 
+/* GPUs that share a sequence's attention. */
+static int64_t attention_gpus(const struct roofline_step *step) {
+    return step->attention_dp > 1 ? step->tensor_parallel / step->attention_dp : step->tensor_parallel;
+}
+
 bool roofline_step_check(const struct roofline_step *step, struct diags *diags, struct position at) {
     if (!llm_check(step->llm, diags, at)) {
         return false;
     }
     bool ok = peaks_known(step, diags, at);
+    ok = attention_dp_check(step->attention_dp, step->tensor_parallel, diags, at) && ok;
     return tensor_parallel_check(step->llm, step->tensor_parallel, diags, at) && ok;
 }
 
@@ -119,11 +125,12 @@ static bool matrices_fill(const struct roofline_step *step, const struct rates *
     const struct llm *llm = step->llm;
     double ranks = (double)step->tensor_parallel;
     struct llm_params params = llm_params(llm);
+    double body_byte = llm_body_byte(llm, step->precision);
+    body_byte += attention_copies_byte(llm, step->precision, step->attention_dp);
     double expert_flop = 2 * params.experts_active;
     double body_flop = 2 * params.body;
     const struct coefficient coefficients[] = {
-        {"time to read the weights", llm_body_byte(llm, step->precision) / ranks * rates->s_per_byte, UNIT_PER_S,
-         &model->body},
+        {"time to read the weights", body_byte / ranks * rates->s_per_byte, UNIT_PER_S, &model->body},
         {"time to compute a token", body_flop / ranks * rates->s_per_flop, UNIT_PER_S, &model->body_token},
         {"time to read an expert", llm_expert_byte(llm, step->precision) / ranks * rates->s_per_byte, UNIT_PER_S,
          &model->expert},
@@ -138,10 +145,10 @@ static bool matrices_fill(const struct roofline_step *step, const struct rates *
 static bool attention_fill(const struct roofline_step *step, const struct rates *rates, struct step_model *model,
                            struct diags *diags, struct position at) {
     const struct llm *llm = step->llm;
-    double ranks = (double)step->tensor_parallel;
-    double kv_byte = llm_kv_byte_per_tok_per_gpu(llm, step->kv_precision, step->tensor_parallel);
+    double kv_byte = llm_kv_byte_per_tok_per_gpu(llm, step->kv_precision, attention_gpus(step));
+    double own_tokens = step->attention_dp > 1 ? 1 / (double)step->attention_dp : 1; /* of a rank */
     double context_s = kv_byte * rates->s_per_kv_byte;
-    double attention_s = llm_prefill_attention_flop(llm) / ranks * rates->s_per_attention_flop;
+    double attention_s = llm_prefill_attention_flop(llm) / (double)attention_gpus(step) * rates->s_per_attention_flop;
     double windowed = llm_window_ratio(llm);
     double reduces = step->tensor_parallel > 1 ? 2 * (double)llm->layers : 0;
     double reduce_s_per_token = reduces * (double)llm->hidden * 2 * step->all_reduce.s_per_byte;
@@ -151,7 +158,7 @@ static bool attention_fill(const struct roofline_step *step, const struct rates 
         {"time of a token of windowed context", context_s * windowed, UNIT_PER_S, &model->window_context},
         {"time of prefill attention", attention_s * (1 - windowed), UNIT_PER_S, &model->attention},
         {"time of windowed prefill attention", attention_s * windowed, UNIT_PER_S, &model->window_attention},
-        {"time of a token", kv_byte * rates->s_per_byte + reduce_s_per_token, UNIT_PER_S, &model->token},
+        {"time of a token", kv_byte * own_tokens * rates->s_per_byte + reduce_s_per_token, UNIT_PER_S, &model->token},
         {"time of a step", step->overhead.per_step_s + layers_s + reduces * step->all_reduce.latency_s, UNIT_PER_S,
          &model->step},
         {"time of a sequence", step->overhead.per_seq_s, UNIT_PER_S, &model->seq},
@@ -161,6 +168,7 @@ static bool attention_fill(const struct roofline_step *step, const struct rates 
         {"quantum", step->quantum_s, UNIT_PER_S, &model->quantum},
     };
     model->window = llm->sliding_window;
+    model->ranks = step->attention_dp;
     return coefficients_round(coefficients, sizeof coefficients / sizeof coefficients[0], diags, at);
 }
 

@@ -10,6 +10,9 @@
  *       + 2 layers (latency + tokens x hidden x 2 B x s_per_byte)                         all-reduces, if tp > 1
  *       + c0 + cl layers + cs sequences + (cpf if anything prefills)                      the engine
  * and at least host_step_s + host_seq_s sequences: what the host takes to prepare the next step meanwhile.
+ * With attention data parallelism the terms of context and prefill attention are those of the slowest rank, over tensor_parallel / attention_dp
+ * GPUs; each rank reads its own copy of the attention weights; tokens and their KV are taken to be spread evenly, communication
+ * as without it (a gather and a scatter of tokens move what an all-reduce does).
  * Context enters additive terms only, so that a step is affine in it. Source: S. Williams et al., "Roofline", CACM
  * 52(4), 2009; constants: models/priors.h. Valid: dense models within about 20 %; untested shapes 25 % and more. */
 #ifndef TOKENMILL_MODELS_ROOFLINE_H
@@ -49,6 +52,7 @@ struct roofline_step {
     const struct gpu *gpu; /* borrowed */
     enum precision precision, kv_precision;
     int64_t tensor_parallel;
+    int64_t attention_dp;           /* see models/parallel.h; 0 or 1: none */
     int64_t gpus_per_node;          /* for the link of the all-reduces */
     double quantum_s;               /* 0: none */
     double host_step_s, host_seq_s; /* asynchronous scheduling; 0: off */

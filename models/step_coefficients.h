@@ -5,6 +5,7 @@
  *           + window_attention y2 / 2 + pad_token pad
  *     slope = context, window_slope = window_context
  * with x2 and y2 twice the prefill attention of full and of windowed layers, p prefill tokens, d decodes, n = p + d + pad, s = sequences. Linear and roofline fill different ones of these.
+ * With `ranks` above 1 attention and contexts are the greatest of a rank's, the rest is of the whole batch.
  * A step lasts max(fixed + contexts, host + host_seq (sequences, unpadded)).
  * pad: what rounds p + d up to `pad_multiple`; d and s are those of the next captured size in a step without prefill. */
 #ifndef TOKENMILL_MODELS_STEP_COEFFICIENTS_H
@@ -38,6 +39,7 @@ struct step_model {
     int64_t context;
     int64_t window;                           /* tokens; 0: no windowed layers, and the next two are 0 */
     int64_t window_attention, window_context; /* as `attention` and `context`, of windowed layers */
+    int64_t ranks;                            /* 0: one */
     int64_t host, host_seq;                   /* 0: the host never takes longer */
     int64_t quantum;                          /* 0: none */
     int64_t pad_multiple, pad_token;          /* multiple 0: no padding of tokens */

@@ -106,7 +106,7 @@ static inline struct computed computed_of(const struct step_model *model, const 
     return (struct computed){decodes, work->prefill_seqs + decodes, tokens + padding, padding};
 }
 
-static i128 fixed_part(const struct step_model *model, const struct step_work *work) {
+static inline i128 fixed_part(const struct step_model *model, const struct step_work *work) {
     const struct computed batch = computed_of(model, work);
     int64_t tokens = batch.tokens, sequences = batch.sequences;
     i128 fixed = model->step + (i128)model->pad_token * batch.padding;
@@ -119,13 +119,50 @@ static i128 fixed_part(const struct step_model *model, const struct step_work *w
     }
     if (work->prefill_seqs > 0) {
         fixed += model->prefill_step + (i128)model->prefill_token * work->prefill_tokens;
-        i128 attention_x2 = model->attention * work->prefill_attention_x2;
-        if (model->window > 0) {
-            attention_x2 += model->window_attention * work->prefill_window_attention_x2;
-        }
-        fixed += attention_x2 >> 1;
     }
     return fixed;
+}
+
+static i128 prefill_attention(const struct step_model *model, i128 attention_x2, i128 window_attention_x2) {
+    i128 sum_x2 = model->attention * attention_x2;
+    if (model->window > 0) {
+        sum_x2 += model->window_attention * window_attention_x2;
+    }
+    return sum_x2 >> 1;
+}
+
+static i128 context_part(const struct step_model *model, int64_t context, int64_t window_context) {
+    i128 part = (i128)model->context * context;
+    return model->window > 0 ? part + (i128)model->window_context * window_context : part;
+}
+
+/* Attention of the rank that takes longest over it. */
+static i128 slowest_rank(const struct step_model *model, const struct step_work *work) {
+    i128 slowest = 0;
+    for (int64_t i = 0; i < model->ranks; i++) {
+        const struct rank_work *rank = &work->ranks[i];
+        i128 part = context_part(model, rank->decode_context, rank->decode_window_context);
+        if (work->prefill_seqs > 0) {
+            part += prefill_attention(model, rank->prefill_attention_x2, rank->prefill_window_attention_x2);
+        }
+        slowest = greater(slowest, part);
+    }
+    return slowest;
+}
+
+static inline i128 attention_part(const struct step_model *model, const struct step_work *work) {
+    if (work->ranks != NULL) {
+        return slowest_rank(model, work);
+    }
+    i128 part = context_part(model, work->decode_context, work->decode_window_context);
+    if (work->prefill_seqs > 0) {
+        part += prefill_attention(model, work->prefill_attention_x2, work->prefill_window_attention_x2);
+    }
+    return part;
+}
+
+int64_t step_model_ranks(const struct step_model *model) {
+    return model->ranks > 1 ? model->ranks : 1;
 }
 
 int64_t step_model_quantum(const struct step_model *model) {
@@ -141,8 +178,11 @@ int64_t step_model_window_slope(const struct step_model *model) {
 }
 
 struct step_line step_model_line(const struct step_model *model, const struct step_work *work) {
-    return (struct step_line){
-        .fixed = fixed_part(model, work), .slope = model->context, .window_slope = model->window_context};
+    i128 fixed = fixed_part(model, work);
+    if (work->prefill_seqs > 0) {
+        fixed += prefill_attention(model, work->prefill_attention_x2, work->prefill_window_attention_x2);
+    }
+    return (struct step_line){.fixed = fixed, .slope = model->context, .window_slope = model->window_context};
 }
 
 i128 step_model_host(const struct step_model *model, int64_t sequences) {
@@ -161,10 +201,7 @@ static i128 quantised(i128 duration, int64_t quantum) {
 }
 
 i128 step_model_duration(const struct step_model *model, const struct step_work *work) {
-    i128 duration = fixed_part(model, work) + (i128)model->context * work->decode_context;
-    if (model->window > 0) {
-        duration += (i128)model->window_context * work->decode_window_context;
-    }
+    i128 duration = fixed_part(model, work) + attention_part(model, work);
     if (model->host > 0 || model->host_seq > 0) {
         duration = greater(duration, step_model_host(model, work->prefill_seqs + work->decode_seqs));
     }
@@ -185,6 +222,7 @@ i128 step_model_decode_duration(const struct step_model *model, const struct ste
         .decode_seqs = work->decode_seqs,
         .decode_context = work->decode_context,
         .decode_window_context = work->decode_window_context,
+        .ranks = work->ranks,
     };
     i128 alone = step_model_duration(model, &decodes);
     return alone < duration ? alone : duration;
@@ -276,6 +314,7 @@ bool step_model_decodes_never_capped(const struct step_model *model) {
     double decode_energy = per_flop * ((double)work->flop_per_token + (double)work->flop_per_seq) +
                            per_byte * (double)work->byte_per_token;
     double context_energy = per_flop * (double)work->flop_per_context + per_byte * (double)work->byte_per_context;
+    double ranks = (double)step_model_ranks(model); /* the slowest takes at least the mean of all */
     double window_energy =
         per_flop * (double)work->flop_per_window_context + per_byte * (double)work->byte_per_window_context;
     double reading_s = (double)model->body + (double)model->head;
@@ -283,6 +322,7 @@ bool step_model_decodes_never_capped(const struct step_model *model) {
     double share = lacking <= 0 ? 0 : reading_s > 0 ? lacking / (power * reading_s) : 2;
     double decode_s =
         (double)model->token + (double)model->seq + (1 - share) * ((double)model->body_token + (double)model->head_seq);
-    return share <= 1 && decode_energy <= power * decode_s && context_energy <= power * (double)model->context &&
-           window_energy <= power * (double)model->window_context;
+    return share <= 1 && decode_energy <= power * decode_s &&
+           context_energy * ranks <= power * (double)model->context &&
+           window_energy * ranks <= power * (double)model->window_context;
 }

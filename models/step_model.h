@@ -3,7 +3,7 @@
  * A step's work is a few sums over its batch; no formula sees a single sequence. For a fixed batch the time is affine
  * in the total context of its decodes, and in what of it lies in the window of windowed layers:
  *     duration = fixed(work without context) + slope * decode_context + window_slope * decode_window_context
- * [before `quantum`; at least what the host takes for the batch] and so are FLOP, bytes and energy, within a regime (at TDP or below). The leap stands on this.
+ * [before `quantum`; at least what the host takes for the batch; with ranks the terms of attention are the slowest rank's] and so are FLOP, bytes and energy, within a regime (at TDP or below). The leap stands on this.
  * Padding (of tokens to a multiple, of a batch to a captured size) depends on the batch alone; what is padded counts as computed.
  * A prepared model is immutable and may be shared by threads.
  *
@@ -27,6 +27,12 @@
 /* Energy units per joule: 1000 mW/W * UNIT_PER_S. */
 #define ENERGY_PER_J 1.048576e21
 
+/* What attention reads in a step on one rank of several that each hold sequences of their own (attention data parallelism). */
+struct rank_work {
+    i128 prefill_attention_x2, prefill_window_attention_x2; /* as in step_work, of the rank's own sequences */
+    int64_t decode_context, decode_window_context;
+};
+
 /* The batch of one step, as sums. "Context" of a sequence is the number of its tokens that are in the KV cache
  * when the step starts. A sequence either prefills (a chunk of its prompt) or decodes (one token). The two sums about a window are 0
  * where the model has none (step_model_window). */
@@ -38,6 +44,7 @@ struct step_work {
     int64_t decode_seqs;
     int64_t decode_context;        /* sum over decodes of their context */
     int64_t decode_window_context; /* sum over decodes of min(context, window) */
+    const struct rank_work *ranks; /* borrowed: step_model_ranks of them, which sum to the above; NULL: one rank */
 };
 
 /* duration = fixed + slope * decode_context + window_slope * decode_window_context, before `quantum`; the host's at least. */
@@ -89,6 +96,7 @@ struct linear_step {
     int64_t window_tok; /* 0: none */
     double c5_s, c6_s;
     double h0_s, h1_s;
+    int64_t attention_dp; /* ranks that c3 to c6 act on, each for itself; 0 or 1: one */
 };
 
 struct roofline_step; /* models/roofline.h: LLM, GPU, precision, parallelism, efficiencies, overheads */
@@ -111,6 +119,9 @@ int64_t step_model_window_slope(const struct step_model *model);
 
 /* Tokens that windowed layers look back at most; 0: there are none. */
 int64_t step_model_window(const struct step_model *model);
+
+/* Ranks that hold sequences of their own; 1: all sequences are on all GPUs. */
+int64_t step_model_ranks(const struct step_model *model);
 
 /* What the host takes for a step of so many sequences: no step is shorter. 0: nothing. */
 i128 step_model_host(const struct step_model *model, int64_t sequences);

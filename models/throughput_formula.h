@@ -24,7 +24,7 @@ enum {
 
 static inline unsigned throughput_traits(const struct throughput_machine *machine) {
     unsigned moe = machine->experts > 0 ? THROUGHPUT_MOE : 0;
-    bool extended = machine->window_tok > 0 || machine->host_s > 0 || machine->host_seq_s > 0;
+    bool extended = machine->ranks > 1 || machine->window_tok > 0 || machine->host_s > 0 || machine->host_seq_s > 0;
     return moe | (extended ? THROUGHPUT_EXTENDED : 0);
 }
 
@@ -208,7 +208,8 @@ THROUGHPUT_INLINE double throughput_prefill_s(const struct throughput_machine *m
         s += throughput_greatest(flow->chunks * read_s, machine->expert_tok_s * tokens);
     }
     if ((traits & THROUGHPUT_EXTENDED) != 0) {
-        s += machine->window_attention_s * (0.5 * throughput_window_square(machine, lengths));
+        s += machine->ranks * machine->window_attention_s * (0.5 * throughput_window_square(machine, lengths));
+        s += (machine->ranks - 1) * machine->attention_s * (0.5 * lengths->prompt_square_tok2);
         s = throughput_greatest(s, flow->chunks * (machine->host_s + machine->host_seq_s));
     }
     return s;

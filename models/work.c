@@ -25,8 +25,10 @@ static bool flop_fill(const struct roofline_step *step, struct work_model *work,
 static bool byte_fill(const struct roofline_step *step, struct work_model *work, struct diags *diags,
                       struct position at) {
     const struct llm *llm = step->llm;
+    const int64_t ranks = step->attention_dp > 1 ? step->attention_dp : 1;
     double dense_byte = llm_body_byte(llm, step->precision) + llm_lm_head_byte(llm);
-    double kv_byte = llm_kv_byte_per_tok(llm, step->kv_precision, step->tensor_parallel);
+    dense_byte += attention_copies_byte(llm, step->precision, step->attention_dp);
+    double kv_byte = llm_kv_byte_per_tok(llm, step->kv_precision, step->tensor_parallel / ranks);
     const double windowed = llm_window_ratio(llm);
     const struct coefficient coefficients[] = {
         {"bytes of weights", dense_byte, 1, &work->byte_per_step},

@@ -25,7 +25,7 @@ struct pool_parts {
     const struct model_config *model_config; /* NULL: it is from no file */
     enum precision precision, kv_precision;
     enum serving_engine engine;
-    int64_t tensor_parallel;
+    int64_t tensor_parallel, attention_dp;
     struct node_spec node;
     struct roofline_step roofline;  /* if gpu and llm are there */
     bool has_shape;                 /* gpu and llm are there and go together */
@@ -261,11 +261,14 @@ static bool make_shape(struct resolver *resolver, struct pool_parts *parts) {
     }
     if (!llm_check(parts->llm, resolver->diags, view_at(parts->view, "model")) ||
         !tensor_parallel_check(parts->llm, parts->tensor_parallel, resolver->diags,
-                               view_at(parts->view, "tensor_parallel"))) {
+                               view_at(parts->view, "tensor_parallel")) ||
+        !attention_dp_check(parts->attention_dp, parts->tensor_parallel, resolver->diags,
+                            view_at(parts->view, "attention_dp"))) {
         return false;
     }
     parts->roofline = roofline_step_default(parts->llm, parts->gpu, parts->precision, parts->kv_precision,
                                             parts->tensor_parallel, parts->node.gpus);
+    parts->roofline.attention_dp = parts->attention_dp;
     override_step(resolver, parts);
     if (!fill_capture_sizes(resolver, parts)) {
         return false;
@@ -318,6 +321,7 @@ static bool make_step_model(struct resolver *resolver, struct pool_parts *parts)
         if (!fill_linear(resolver, &parts->step, &linear)) {
             return false;
         }
+        linear.attention_dp = parts->attention_dp;
         *parts->step_model = step_model_new_linear(&linear, known_work, resolver->diags, at);
     } else if (has_image(parts)) {
         *parts->step_model = step_model_new_image(&parts->image_step, known_work, resolver->diags, at);
@@ -335,6 +339,7 @@ static void fill_memory_request(const struct pool_parts *parts, const struct poo
                                        .precision = parts->precision,
                                        .kv_precision = parts->kv_precision,
                                        .tensor_parallel = parts->tensor_parallel,
+                                       .attention_dp = parts->attention_dp,
                                        .gpu_memory_utilization = view_number(parts->view, "gpu_memory_utilization"),
                                        .block_size = config->block_size,
                                        .max_num_batched_tokens = config->batching.max_num_batched_tokens,
@@ -522,6 +527,7 @@ bool resolve_pool(struct resolver *resolver, const struct view *view, size_t ind
     parts.step = view_block(resolver->arena, view, "step_time");
     parts.is_linear = view_is(&parts.step, "model", "linear");
     parts.tensor_parallel = view_integer(view, "tensor_parallel");
+    parts.attention_dp = view_integer(view, "attention_dp");
     bool has_gpu = find_gpu(resolver, &parts);
     if (!find_model(resolver, &parts) || !has_gpu) {
         return false;

@@ -333,6 +333,13 @@ static const struct field fleet_fields[] = {
      .max = 1024,
      .fallback = "1",
      .help = "GPUs that share each layer: the GPUs of a replica"},
+    {.key = "attention_dp",
+     .shapes = SHAPE_INTEGER,
+     .min = 1,
+     .max = 1024,
+     .fallback = "1",
+     .help =
+         "Ranks that hold sequences of their own for attention, each on `tensor_parallel` / `attention_dp` GPUs (data-parallel attention); a step waits for the slowest"},
     {.key = "pipeline_parallel",
      .shapes = SHAPE_INTEGER,
      .min = 1,

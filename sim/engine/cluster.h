@@ -37,6 +37,7 @@ struct request {
     i128 first_scheduled, first_token, last_token; /* instants; LATENCY_NONE until they happen */
     int64_t preemptions;
     uint32_t workload, pool, replica, client; /* replica: global index, UINT32_MAX before routing */
+    uint32_t rank;                            /* of its replica, while it runs; 0 where there is one */
     uint32_t turn;                            /* round-robin: the global index that was dealt at the arrival */
     bool live;                                /* not free in the slab */
     bool routed;                              /* in its replica's frontend, or beyond it */

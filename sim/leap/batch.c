@@ -48,15 +48,20 @@ static void completions_drop(struct completions *ends, size_t i) {
 
 /* ---- order of admission ---- */
 
-void batch_init(struct batch *batch, int64_t block_size, size_t workloads) {
+void batch_init(struct batch *batch, int64_t block_size, size_t workloads, int64_t ranks) {
     *batch = (struct batch){.first = BATCH_NONE, .last = BATCH_NONE};
     batch->residues = xcalloc((size_t)block_size, sizeof *batch->residues);
     batch->by_workload = xcalloc(workloads, sizeof *batch->by_workload);
+    if (ranks > 1) {
+        batch->rank_count = (uint32_t)ranks;
+        batch->ranks = xcalloc((size_t)ranks, sizeof *batch->ranks);
+    }
 }
 
 void batch_release(struct batch *batch) {
     free(batch->ends.items);
     free(batch->crossings.items);
+    free(batch->ranks);
     free(batch->residues);
     free(batch->by_workload);
     free(batch->prefilling);
@@ -116,8 +121,20 @@ static void add_prefiller(struct batch *batch, uint32_t index) {
     list_add(&batch->prefilling, &batch->prefilling_count, &batch->prefilling_capacity, index);
 }
 
+/* Puts a request on the rank with the fewest sequences, of equals the first. */
+static void choose_rank(struct batch *batch, struct request *request) {
+    request->rank = 0;
+    for (uint32_t i = 1; i < batch->rank_count; i++) {
+        request->rank = batch->ranks[i].running < batch->ranks[request->rank].running ? i : request->rank;
+    }
+    batch->ranks[request->rank].running++;
+}
+
 void batch_admit(struct cluster *cluster, struct batch *batch, uint32_t index) {
     struct request *request = &cluster->requests[index];
+    if (batch->ranks != NULL) {
+        choose_rank(batch, request);
+    }
     link_last(cluster, batch, index);
     request->admission = cluster->admissions++;
     request->running = true;
@@ -157,13 +174,21 @@ static bool crosses(const struct leap_replica *replica, const struct request *re
     return stays && at > replica->batch.steps;
 }
 
+static void count_growing(struct batch *batch, const struct request *request, int64_t count, int64_t context) {
+    batch->growing += count;
+    batch->growing_context += context;
+    if (batch->ranks != NULL) {
+        batch->ranks[request->rank].growing += count;
+        batch->ranks[request->rank].growing_context += context;
+    }
+}
+
 static void start_growing(struct leap_replica *replica, uint32_t index, const struct request *request) {
     struct batch *batch = &replica->batch;
     if (request->computed >= replica->shared->window) {
         return;
     }
-    batch->growing++;
-    batch->growing_context += request->computed;
+    count_growing(batch, request, 1, request->computed);
     if (crosses(replica, request)) {
         completions_insert(&batch->crossings, (struct completion){crossing_of(replica, request), index});
     }
@@ -172,21 +197,49 @@ static void start_growing(struct leap_replica *replica, uint32_t index, const st
 /* `computed` is true. */
 static void stop_growing(struct leap_replica *replica, const struct request *request) {
     if (request->computed < replica->shared->window) {
-        replica->batch.growing--;
-        replica->batch.growing_context -= request->computed;
+        count_growing(&replica->batch, request, -1, -request->computed);
     }
 }
 
-void batch_pass_crossings(struct batch *batch, int64_t window) {
+/* Those whose context fills the window now do not grow any more. */
+static void pass_crossings(const struct cluster *cluster, struct batch *batch, int64_t window) {
     CHECK_SLOW(batch_next_crossing(batch) >= batch->steps);
     while (batch_next_crossing(batch) == batch->steps) {
-        batch->crossings.head++;
-        batch->growing--;
-        batch->growing_context -= window;
+        uint32_t index = batch->crossings.items[batch->crossings.head++].request;
+        count_growing(batch, &cluster->requests[index], -1, -window);
+    }
+}
+
+static void advance_ranks(struct batch *batch, int64_t steps) {
+    for (uint32_t i = 0; i < batch->rank_count; i++) {
+        struct batch_rank *rank = &batch->ranks[i];
+        rank->context += steps * rank->decoding;
+        rank->growing_context += steps * rank->growing;
+    }
+}
+
+void batch_advance(const struct cluster *cluster, struct batch *batch, int64_t window, int64_t steps) {
+    batch->steps += steps;
+    batch->context += steps * batch->decoding;
+    if (batch->ranks != NULL) {
+        advance_ranks(batch, steps);
+    }
+    if (batch->growing > 0) {
+        batch->growing_context += steps * batch->growing;
+        pass_crossings(cluster, batch, window);
     }
 }
 
 /* ---- decoders that join and leave ---- */
+
+static void count_decoder(struct batch *batch, const struct request *request, int64_t count, int64_t context) {
+    batch->decoding += count;
+    batch->context += context;
+    if (batch->ranks != NULL) {
+        batch->ranks[request->rank].decoding += count;
+        batch->ranks[request->rank].context += context;
+    }
+}
 
 /* An explicit sequence, in no list but the order of admission, becomes a decoder. */
 static void add_decoder(struct cluster *cluster, struct leap_replica *replica, uint32_t index) {
@@ -196,8 +249,7 @@ static void add_decoder(struct cluster *cluster, struct leap_replica *replica, u
     request->joined = true;
     request->base = request->computed - batch->steps;
     request->end_step = batch->steps + request->output - request->emitted;
-    batch->decoding++;
-    batch->context += request->computed;
+    count_decoder(batch, request, 1, request->computed);
     batch->residues[residue_in(replica, request->base)]++;
     if (!replica->shared->keeps_blocks) { /* as many as its context needs: they follow from the aggregates now */
         replica->held_blocks -= request->blocks;
@@ -235,6 +287,9 @@ void batch_remove(struct cluster *cluster, struct leap_replica *replica, uint32_
     struct request *request = &cluster->requests[index];
     unlink_request(cluster, batch, index);
     request->running = false;
+    if (batch->ranks != NULL) {
+        batch->ranks[request->rank].running--;
+    }
     if (!request->decoding) {
         if (!replica->walked) {
             list_drop(batch->prefilling, &batch->prefilling_count, index);
@@ -246,8 +301,7 @@ void batch_remove(struct cluster *cluster, struct leap_replica *replica, uint32_
         list_drop(batch->joined, &batch->joined_count, index);
     }
     request->decoding = request->joined = false;
-    batch->decoding--;
-    batch->context -= request->computed;
+    count_decoder(batch, request, -1, -request->computed);
     stop_growing(replica, request);
     batch->residues[residue_in(replica, request->base)]--;
     replica->regenerating -= request->emitted < request->delivered;
@@ -273,6 +327,9 @@ void batch_dissolve(struct cluster *cluster, struct leap_replica *replica) {
     }
     batch->decoding = batch->context = replica->regenerating = 0;
     batch->growing = batch->growing_context = 0;
+    for (uint32_t i = 0; i < batch->rank_count; i++) {
+        batch->ranks[i] = (struct batch_rank){.running = batch->ranks[i].running};
+    }
     batch->ends.head = batch->ends.tail = 0;
     batch->crossings.head = batch->crossings.tail = 0;
     batch->joined_count = batch->prefilling_count = 0;

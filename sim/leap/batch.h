@@ -42,6 +42,13 @@ struct decoder_count {
     int64_t joining;  /* of which had their first gap recorded for this stretch */
 };
 
+/* One rank of several, each with sequences of its own (attention data parallelism). */
+struct batch_rank {
+    int64_t running; /* sequences, prefilling or decoding */
+    int64_t decoding, context;
+    int64_t growing, growing_context;
+};
+
 struct batch {
     uint32_t first, last; /* in order of admission; BATCH_NONE: empty */
     int64_t count;
@@ -49,8 +56,10 @@ struct batch {
     int64_t decoding; /* decoders, padded ones included */
     int64_t context;  /* sum of their contexts now */
     struct completions ends;
-    int64_t growing, growing_context;  /* decoders whose context is below the window; 0 without one */
-    struct completions crossings;      /* of these, but for those that end before */
+    int64_t growing, growing_context; /* decoders whose context is below the window; 0 without one */
+    struct completions crossings;     /* of these, but for those that end before */
+    struct batch_rank *ranks;         /* owned: `rank_count`; NULL: one rank */
+    uint32_t rank_count;
     int64_t *residues;                 /* owned: decoders by base mod block_size */
     struct decoder_count *by_workload; /* owned */
     uint32_t *prefilling;              /* owned: requests in order of admission */
@@ -60,7 +69,7 @@ struct batch {
     size_t joined_count, joined_capacity;
 };
 
-void batch_init(struct batch *batch, int64_t block_size, size_t workloads);
+void batch_init(struct batch *batch, int64_t block_size, size_t workloads, int64_t ranks);
 void batch_release(struct batch *batch);
 
 /* Puts a request at the end of the order of admission, to prefill. */
@@ -108,8 +117,8 @@ void batch_forget_end(const struct cluster *cluster, struct batch *batch, uint32
 /* nor does its context fill the window. */
 void batch_forget_crossing(const struct cluster *cluster, struct leap_replica *replica, uint32_t request);
 
-/* Those whose context fills the window now do not grow any more. */
-void batch_pass_crossings(struct batch *batch, int64_t window);
+/* Every decoder has taken `steps` steps: none more than the next one to end, or to fill the window, has. */
+void batch_advance(const struct cluster *cluster, struct batch *batch, int64_t window, int64_t steps);
 
 /* What windowed layers read of the decoders' contexts: the sum of min(context, window). */
 static inline int64_t batch_window_context(const struct batch *batch, int64_t window) {

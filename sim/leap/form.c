@@ -57,6 +57,23 @@ void leap_give_chunk(struct cluster *cluster, struct leap_replica *replica, uint
         work->prefill_window_attention_x2 +=
             window_attention_x2_of_chunk(replica->shared->window, request->computed, tokens);
     }
+    if (replica->rank_works != NULL) {
+        struct rank_work *rank = &replica->rank_works[request->rank];
+        rank->prefill_attention_x2 += attention_x2_of_chunk(request->computed, tokens);
+        rank->prefill_window_attention_x2 +=
+            window_attention_x2_of_chunk(replica->shared->window, request->computed, tokens);
+    }
+}
+
+void leap_count_ranks(struct leap_replica *replica) {
+    const struct batch *batch = &replica->batch;
+    const int64_t window = replica->shared->window;
+    for (uint32_t i = 0; i < batch->rank_count; i++) {
+        const struct batch_rank *rank = &batch->ranks[i];
+        replica->rank_works[i].decode_context = rank->context;
+        replica->rank_works[i].decode_window_context =
+            rank->growing_context + (rank->decoding - rank->growing) * window;
+    }
 }
 
 uint32_t leap_preempt_latest(struct cluster *cluster, struct leap_replica *replica, i128 now) {

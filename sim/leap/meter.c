@@ -124,7 +124,7 @@ static i128 decode_share(const struct leap_replica *replica, i128 duration) {
     if (work->decode_seqs == 0) {
         return 0;
     }
-    i128 alone = leap_decode_duration(replica, work->decode_seqs, work->decode_context, work->decode_window_context);
+    i128 alone = leap_decode_duration(replica, 0);
     return alone < duration ? alone : duration;
 }
 

@@ -12,18 +12,27 @@ static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-i128 leap_decode_duration_of_model(const struct leap_replica *replica, int64_t decodes, int64_t context,
-                                   int64_t window_context) {
-    const struct step_work work = {
-        .decode_seqs = decodes, .decode_context = context, .decode_window_context = window_context};
-    return step_model_duration(replica->config->step_model, &work);
+/* What each rank's decodes read `ahead` steps later, in the replica's scratch. */
+static const struct rank_work *ranks_ahead(const struct leap_replica *replica, int64_t ahead) {
+    const struct batch *batch = &replica->batch;
+    for (uint32_t i = 0; i < batch->rank_count; i++) {
+        const struct rank_work *now = &replica->rank_works[i];
+        replica->ranks_ahead[i] = (struct rank_work){
+            .decode_context = now->decode_context + ahead * batch->ranks[i].decoding,
+            .decode_window_context = now->decode_window_context + ahead * batch->ranks[i].growing,
+        };
+    }
+    return replica->ranks_ahead;
 }
 
-/* How long the step of decodes takes that starts after `ahead` more. */
-static inline i128 duration_ahead(const struct leap_replica *replica, int64_t ahead) {
-    const struct step_work *work = &replica->work;
-    return leap_decode_duration(replica, work->decode_seqs, work->decode_context + ahead * work->decode_seqs,
-                                work->decode_window_context + ahead * replica->batch.growing);
+i128 leap_decode_duration_of_model(const struct leap_replica *replica, int64_t ahead) {
+    struct step_work work = {
+        .decode_seqs = replica->work.decode_seqs,
+        .decode_context = replica->work.decode_context + ahead * replica->work.decode_seqs,
+        .decode_window_context = replica->work.decode_window_context + ahead * replica->batch.growing,
+        .ranks = ranks_ahead(replica, ahead),
+    };
+    return step_model_duration(replica->config->step_model, &work);
 }
 
 /* Steps for which blocks last; those of the first are taken already. */
@@ -53,17 +62,17 @@ static int64_t straight_steps(struct leap_replica *replica, int64_t limit, int64
     struct series *line = &replica->durations;
     *line = (struct series){.first = first};
     if (replica->shared->straight) {
-        i128 growth = duration_ahead(replica, 1) - first;
+        i128 growth = leap_decode_duration(replica, 1) - first;
         line->growth = growth <= STRETCH_TIME_MAX ? (int64_t)growth : STRETCH_TIME_MAX;
     }
     limit = series_fitting(*line, limit);
-    if (limit < 2 || duration_ahead(replica, limit - 1) == series_term(*line, limit - 1)) {
+    if (limit < 2 || leap_decode_duration(replica, limit - 1) == series_term(*line, limit - 1)) {
         return limit;
     }
     int64_t on = 0, off = limit;
     while (off - on > 1) {
         int64_t middle = on + (off - on) / 2;
-        bool straight = duration_ahead(replica, middle) == series_term(*line, middle);
+        bool straight = leap_decode_duration(replica, middle) == series_term(*line, middle);
         on = straight ? middle : on;
         off = straight ? off : middle;
     }
@@ -82,7 +91,7 @@ static int64_t steps_before_cut(const struct leap_replica *replica, int64_t step
 
 static void plan_several(struct leap_replica *replica) {
     struct batch *batch = &replica->batch;
-    i128 first = duration_ahead(replica, 0);
+    i128 first = leap_decode_duration(replica, 0);
     int64_t steps = 1;
     if (first <= STRETCH_TIME_MAX && !replica->meter.at_warmup) {
         steps = least(batch_next_end(batch) - batch->steps, STRETCH_STEPS_MAX);

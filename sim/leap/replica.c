@@ -110,7 +110,10 @@ static void step_start(struct cluster *cluster, uint32_t index, int64_t key) {
     i128 now = at > replica->end ? at : replica->end;
     i128 wake = -1;
     replica->start_pending = false;
-    replica->work = (struct step_work){0};
+    replica->work = (struct step_work){.ranks = replica->rank_works};
+    for (uint32_t i = 0; i < replica->batch.rank_count; i++) {
+        replica->rank_works[i] = (struct rank_work){0};
+    }
     replica->granted = 0;
     replica->walked = replica->preempted = replica->holding = false;
     replica->policy_steps = INT64_MAX;
@@ -195,12 +198,7 @@ static void decoders_advance(struct cluster *cluster, struct leap_replica *repli
     for (uint32_t i = 0; delivers_tokens(replica) && i < cluster->config->workload_count; i++) {
         record_gaps(cluster, replica, i, first_end);
     }
-    batch->steps += steps;
-    batch->context += steps * batch->decoding;
-    if (batch->growing > 0) {
-        batch->growing_context += steps * batch->growing;
-        batch_pass_crossings(batch, replica->shared->window);
-    }
+    batch_advance(cluster, batch, replica->shared->window, steps);
     batch->last_token_at = replica->end;
     replica->kv_tokens += steps * batch->decoding;
 }
@@ -490,7 +488,8 @@ static void play_out(struct cluster *cluster, int64_t key) {
 
 static void init_decode_lines(struct leap_pool *pool) {
     const struct step_model *model = pool->config->step_model;
-    int64_t slots = batching_slots(&pool->config->batching);
+    int64_t slots =
+        step_model_ranks(model) > 1 ? 0 : batching_slots(&pool->config->batching); /* ranks: no line for all */
     pool->decode_fixed_count = slots < DECODE_FIXED_MAX ? slots + 1 : DECODE_FIXED_MAX;
     pool->decode_fixed = xcalloc((size_t)pool->decode_fixed_count, sizeof *pool->decode_fixed);
     for (int64_t decodes = 1; decodes < pool->decode_fixed_count; decodes++) {
@@ -538,7 +537,12 @@ static void init_replica(struct cluster *cluster, uint32_t index, uint32_t pool)
         .event_key = KEY_NEVER,
         .event_class = EVENT_STEP_START,
     };
-    batch_init(&replica->batch, config->block_size, cluster->config->workload_count);
+    int64_t ranks = step_model_ranks(config->step_model);
+    batch_init(&replica->batch, config->block_size, cluster->config->workload_count, ranks);
+    if (ranks > 1) {
+        replica->rank_works = xcalloc((size_t)ranks, sizeof *replica->rank_works);
+        replica->ranks_ahead = xcalloc((size_t)ranks, sizeof *replica->ranks_ahead);
+    }
     leap_meter_init(cluster, &replica->meter);
 }
 
@@ -559,6 +563,8 @@ static void release(struct cluster *cluster) {
     struct leap_state *state = state_of(cluster);
     for (uint32_t i = 0; i < cluster->replica_count; i++) {
         batch_release(&state->replicas[i].batch);
+        free(state->replicas[i].rank_works);
+        free(state->replicas[i].ranks_ahead);
         queue_release(&state->replicas[i].waiting);
     }
     for (size_t i = 0; i < cluster->config->pool_count; i++) {

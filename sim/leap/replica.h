@@ -62,7 +62,9 @@ struct leap_replica {
     int64_t planned;         /* steps of the stretch in progress */
     i128 start, end;         /* of the stretch, or of the last */
     struct series durations; /* of a stretch of several steps */
-    struct step_work work;   /* of its first step */
+    struct rank_work *rank_works;  /* owned: of `work`; NULL: one rank */
+    struct rank_work *ranks_ahead; /* owned: scratch of leap_decode_duration */
+    struct step_work work;         /* of its first step */
     struct leap_meter meter;
     int64_t event_key; /* its next event, where replicas are played apart; KEY_NEVER: none */
     enum event_class event_class;
@@ -90,23 +92,23 @@ uint32_t leap_waiting_at(const struct leap_replica *replica, size_t i);
 uint32_t leap_pop_waiting(struct cluster *cluster, struct leap_replica *replica, i128 now);
 
 /* plan.c: the same as the next, slowly. */
-i128 leap_decode_duration_of_model(const struct leap_replica *replica, int64_t decodes, int64_t context,
-                                   int64_t window_context);
+i128 leap_decode_duration_of_model(const struct leap_replica *replica, int64_t ahead);
 
-/* The duration of a step of decodes alone (step_model_duration). */
-static inline i128 leap_decode_duration(const struct leap_replica *replica, int64_t decodes, int64_t context,
-                                        int64_t window_context) {
+/* How long the decodes of the step in progress take alone, `ahead` steps later (step_model_duration). */
+static inline i128 leap_decode_duration(const struct leap_replica *replica, int64_t ahead) {
     const struct leap_pool *shared = replica->shared;
+    const struct step_work *work = &replica->work;
+    int64_t decodes = work->decode_seqs;
     if (shared->straight && decodes < shared->decode_fixed_count && shared->decode_fixed[decodes] > 0) {
-        i128 duration = shared->decode_fixed[decodes] + (i128)shared->slope * context;
+        i128 duration = shared->decode_fixed[decodes] + (i128)shared->slope * (work->decode_context + ahead * decodes);
         if (shared->extended) {
             i128 host = step_model_host(replica->config->step_model, decodes);
-            duration += (i128)shared->window_slope * window_context;
+            duration += (i128)shared->window_slope * (work->decode_window_context + ahead * replica->batch.growing);
             duration = duration > host ? duration : host;
         }
         return duration > STEP_UNITS_MIN ? duration : STEP_UNITS_MIN;
     }
-    return leap_decode_duration_of_model(replica, decodes, context, window_context);
+    return leap_decode_duration_of_model(replica, ahead);
 }
 
 /* plan.c: how many steps the stretch that starts now may have, given the first step's work; sets `planned`, `durations`, `end`. */

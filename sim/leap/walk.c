@@ -21,7 +21,12 @@ static void give(struct cluster *cluster, struct leap_replica *replica, uint32_t
     request->chunk = 1;
     replica->work.decode_seqs++;
     replica->work.decode_context += request->computed;
-    replica->work.decode_window_context += windowed_context(replica->shared->window, request->computed);
+    int64_t window_context = windowed_context(replica->shared->window, request->computed);
+    replica->work.decode_window_context += window_context;
+    if (replica->rank_works != NULL) {
+        replica->rank_works[request->rank].decode_context += request->computed;
+        replica->rank_works[request->rank].decode_window_context += window_context;
+    }
 }
 
 /* Room for `tokens` more of a sequence, preempting the latest; false if it had to go itself. */

@@ -23,6 +23,8 @@ static void init_replica(struct cluster *cluster, uint32_t index, uint32_t pool)
         .pool_queue = central ? &cluster->pools[pool].queue : NULL,
         .free_blocks = config->num_gpu_blocks,
     };
+    int64_t ranks = step_model_ranks(config->step_model);
+    replica->ranks = ranks > 1 ? xcalloc((size_t)ranks, sizeof *replica->ranks) : NULL;
     meter_init(cluster, &replica->meter);
 }
 
@@ -38,6 +40,7 @@ static void init(struct cluster *cluster) {
 static void release(struct cluster *cluster) {
     for (uint32_t i = 0; i < cluster->replica_count; i++) {
         free(replica_at(cluster, i)->running);
+        free(replica_at(cluster, i)->ranks);
         queue_release(&replica_at(cluster, i)->waiting);
     }
     free(cluster->replicas);
@@ -64,7 +67,10 @@ static void step_start(struct cluster *cluster, uint32_t index, int64_t key) {
     i128 wake = -1;
     replica->start_pending = false;
     cluster_clear_replica_event(cluster, index);
-    replica->work = (struct step_work){0};
+    replica->work = (struct step_work){.ranks = replica->ranks};
+    for (int64_t i = 0; replica->ranks != NULL && i < step_model_ranks(replica->config->step_model); i++) {
+        replica->ranks[i] = (struct rank_work){0};
+    }
     scheduler_of(replica->config->batching.policy)->form(cluster, replica, now, &wake);
     meter_levels(cluster, replica, now);
     if (replica->work.prefill_seqs + replica->work.decode_seqs > 0) {

@@ -31,6 +31,7 @@ struct replica {
     i128 step_start;
     i128 step_end; /* of the step in progress, or of the last */
     struct step_work work;
+    struct rank_work *ranks; /* owned: of the step in progress; NULL: one rank */
     bool backlog;            /* the step started and left a request waiting */
     int64_t held_steps;      /* trtllm: steps that held prompts back since some were admitted */
     int64_t new_token_ratio; /* kv_admission: estimate */

@@ -38,12 +38,31 @@ static uint32_t pop_head(struct cluster *cluster, struct replica *replica, i128 
     return request;
 }
 
+/* The rank with the fewest running sequences, of equals the first. */
+static uint32_t rank_for_next(const struct cluster *cluster, const struct replica *replica) {
+    uint32_t ranks = (uint32_t)step_model_ranks(replica->config->step_model);
+    uint32_t best = 0;
+    size_t fewest = SIZE_MAX;
+    for (uint32_t rank = 0; rank < ranks; rank++) {
+        size_t count = 0;
+        for (size_t i = 0; i < replica->running_count; i++) {
+            count += cluster->requests[replica->running[i]].rank == rank;
+        }
+        if (count < fewest) {
+            fewest = count;
+            best = rank;
+        }
+    }
+    return best;
+}
+
 void schedule_admit_head(struct cluster *cluster, struct replica *replica, i128 now) {
     uint32_t request = pop_head(cluster, replica, now);
     if (replica->running_count == replica->running_capacity) {
         replica->running_capacity = 2 * replica->running_capacity + 16;
         replica->running = xrealloc(replica->running, replica->running_capacity, sizeof *replica->running);
     }
+    cluster->requests[request].rank = replica->ranks != NULL ? rank_for_next(cluster, replica) : 0;
     replica->running[replica->running_count++] = request;
     cluster->requests[request].running = true;
 }
@@ -51,6 +70,19 @@ void schedule_admit_head(struct cluster *cluster, struct replica *replica, i128 
 void schedule_reject_head(struct cluster *cluster, struct replica *replica, i128 now) {
     uint32_t request = pop_head(cluster, replica, now);
     cluster_reject(cluster, request, REJECT_NEVER_ADMITTED, key_of_instant(now));
+}
+
+/* The same for the sequence's own rank. */
+static void give_rank(struct replica *replica, const struct request *request, int64_t tokens) {
+    struct rank_work *rank = &replica->ranks[request->rank];
+    int64_t window = step_model_window(replica->config->step_model);
+    if (request->computed < request->target) {
+        rank->prefill_attention_x2 += attention_x2_of_chunk(request->computed, tokens);
+        rank->prefill_window_attention_x2 += window_attention_x2_of_chunk(window, request->computed, tokens);
+    } else {
+        rank->decode_context += request->computed;
+        rank->decode_window_context += windowed_context(window, request->computed);
+    }
 }
 
 void schedule_give(struct cluster *cluster, struct replica *replica, uint32_t index, int64_t tokens, i128 now) {
@@ -71,6 +103,9 @@ void schedule_give(struct cluster *cluster, struct replica *replica, uint32_t in
         work->decode_seqs++;
         work->decode_context += request->computed;
         work->decode_window_context += windowed_context(window, request->computed);
+    }
+    if (replica->ranks != NULL) {
+        give_rank(replica, request, tokens);
     }
 }
 

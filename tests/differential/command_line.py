@@ -38,6 +38,38 @@ cost: {gpu_usd_per_hour: 2}
 """
 
 
+ATTENTION = """\
+name: attention
+seed: 4
+duration: 15min
+warmup: 60s
+workload:
+  - name: chat
+    pool: linear
+    arrivals: {process: poisson, rate: 5/s}
+    input_tokens: {distribution: lognormal, mean: 300, p99: 1500}
+    output_tokens: {distribution: geometric, mean: 150}
+    slo: {ttft_p99: 2s, tpot_p99: 100ms}
+  - name: gemma
+    pool: windowed
+    arrivals: {process: poisson, rate: 3/s}
+    input_tokens: {distribution: lognormal, mean: 900, p99: 4000}
+    output_tokens: {distribution: geometric, mean: 200}
+  - name: deepseek
+    pool: ranks
+    arrivals: {process: poisson, rate: 4/s}
+    input_tokens: {distribution: lognormal, mean: 900, p99: 4000}
+    output_tokens: {distribution: geometric, mean: 200}
+fleet:
+  - {name: linear, num_gpu_blocks: 1500, attention_dp: 3, step_time: {model: linear, c0: 8ms, c1: 30us, c2: 60us, c3: 0.2us,
+     window: 256, c5: 0.6us, c6: 5ns, h0: 9ms, h1: 0.1ms}}
+  - {name: windowed, gpu: H100-SXM, model: Gemma-3-27B, replicas: 2, step_time: {overhead: {host_step: 12ms, host_seq: 60us}}}
+  - {name: ranks, gpu: H200-SXM, model: DeepSeek-V3, precision: fp8, tensor_parallel: 8, attention_dp: 8}
+routing: {policy: power-of-two}
+cost: {gpu_usd_per_hour: 2}
+"""
+
+
 class CommandLine(Case):
     def outputs(self, path, *arguments):
         """JSON without timing, and the files' bytes, of a run."""
@@ -64,6 +96,9 @@ class CommandLine(Case):
 
     def test_padding(self):
         self.assert_engines_agree(self.scenario(PADDED, "padded.yaml"))
+
+    def test_windows_hosts_and_ranks(self):
+        self.assert_engines_agree(self.scenario(ATTENTION, "attention.yaml"))
 
     def test_examples(self):
         paths = sorted((SOURCE / "scenarios" / "examples").glob("*.yaml"))

@@ -284,6 +284,7 @@ static void make_pool(struct dice *dice, struct random_scenario *scenario, size_
     struct pool_config *pool = &scenario->pools[i];
     struct diags *diags = diags_new();
     make_step(dice, &scenario->steps[i]);
+    scenario->steps[i].attention_dp = chance(dice, 0.25) ? between(dice, 2, 6) : 1;
     make_work(dice, &scenario->works[i]);
     struct step_model *model =
         step_model_new_linear(&scenario->steps[i], &scenario->works[i], diags, (struct position){0});
@@ -476,8 +477,8 @@ static void print_pool(const struct pool_config *pool, const struct linear_step 
            pool->max_model_len);
     printf("  step c0 %g c1 %g c2 %g c3 %g c4 %g quantum %g padding %" PRId64 " x %g\n", step->c0_s, step->c1_s,
            step->c2_s, step->c3_s, step->c4_s, step->quantum_s, step->pad_multiple, step->pad_token_s);
-    printf("  window %" PRId64 " c5 %g c6 %g host %g + %g\n", step->window_tok, step->c5_s, step->c6_s, step->h0_s,
-           step->h1_s);
+    printf("  window %" PRId64 " c5 %g c6 %g host %g + %g ranks %" PRId64 "\n", step->window_tok, step->c5_s,
+           step->c6_s, step->h0_s, step->h1_s, step->attention_dp);
     const struct step_model *model = pool->step_model;
     printf("  body %" PRId64 " + %" PRId64 " head %" PRId64 " + %" PRId64 " expert %" PRId64 " + %" PRId64
            " seq %" PRId64 " token %" PRId64 " prefill %" PRId64 " captured to %" PRId64 "\n",

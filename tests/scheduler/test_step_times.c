@@ -99,11 +99,38 @@ static void a_step_takes_what_the_host_takes(void **state) {
     play_release(&play);
 }
 
+/* Two ranks; a tick for each token of decode context and each pair of a prompt, of the slower rank. A goes to rank 0, B to 1, C to 0 (both
+ * hold one), D, which comes at 30, to 1 (which holds one, the other two). A: 4 in, 3 out; B: 2 in, 4 out; C: 2 in, 3 out; D: 6 in, 1 out.
+ *     start end   rank 0              rank 1             duration
+ *     0     20    A 4 x 2, C 2 x 1    B 2 x 1            10 + max(8 + 2, 2)
+ *     20    36    A 4, C 2            B 2                10 + max(6, 2)
+ *     36    67    A 5, C 3            B 3, D 6 x 3       10 + max(8, 3 + 18)      A, C and D end
+ *     67    81                        B 4                10 + max(0, 4)           B ends
+ * Decodes alone: 16, 18, 14. FLOP are of all: contexts 8 + 11 + 4, attention 16 + 4 + 4 + 36. */
+static void the_slowest_rank_decides(void **state) {
+    (void)state;
+    const struct linear_step step = {.c0_s = 10 * TICK_S, .c3_s = TICK_S, .c4_s = TICK_S, .attention_dp = 2};
+    const struct work_model work = {.flop_per_context = 1, .flop_per_attention_x2 = 1000};
+    struct play play;
+    play_init(&play, 10, 0, 0, 1);
+    play_cost(&play, &step, &work);
+    PLAY_ROWS(&play, 0, {0, 4, 3}, {0, 2, 4}, {0, 2, 3}, {30, 6, 1});
+    play_run(&play);
+    assert_string_equal(play.steps, "r0 0-20: 0+4 1+2 2+2, blocks 3, waiting 0\n"
+                                    "r0 20-36: 0* 1* 2*, blocks 4, waiting 0\n"
+                                    "r0 36-67: 0* 1* 2* 3+6, blocks 6, waiting 0\n"
+                                    "r0 67-81: 1*, blocks 2, waiting 0\n");
+    assert_ticks(play.outcome.pools[0].busy_decode, 16 + 18 + 14);
+    assert_true(play.outcome.pools[0].flop == 23 + 60 * 1000);
+    play_release(&play);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(windowed_layers_look_back_so_far),
         cmocka_unit_test(padded_sequences_fill_the_window),
         cmocka_unit_test(a_step_takes_what_the_host_takes),
+        cmocka_unit_test(the_slowest_rank_decides),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -338,6 +338,45 @@ static void windows_bound_what_most_layers_read(void **state) {
     step_model_free(plain);
 }
 
+/* Two ranks of one GPU each: the toy's body is read with a second copy of its 4e6 parameters of attention, (32e6 + 8e6) B / 2 / 32e9 = 625 us, the
+ * head's half in 31.25 us. 1,000 and 200 tokens of context of 4,000 B each, on one GPU: 125 us; 10 tokens are written, 5 on each, 0.625 us. Two
+ * all-reduces as before. Bytes are of both: 34e6 + 8e6 + 10 x 4,000 + 1,200 x 4,000. */
+static void ranks_that_attend_for_themselves_share_the_rest(void **state) {
+    (void)state;
+    struct llm llm = toy_llm();
+    struct gpu gpu = toy_gpu();
+    struct roofline_step step = toy_step(&llm, &gpu);
+    step.tensor_parallel = step.attention_dp = 2;
+    step.all_reduce = (struct collective_line){1e-6, 1e-10};
+    struct step_model *model = roofline_model(&step);
+    assert_int_equal(step_model_ranks(model), 2);
+    const struct rank_work ranks[] = {{.decode_context = 200}, {.decode_context = 1000}};
+    const struct step_work work = {.decode_seqs = 10, .decode_context = 1200, .ranks = ranks};
+    assert_seconds(step_model_duration(model, &work), 625e-6 + 31.25e-6 + 125e-6 + 0.625e-6 + 2 * (1e-6 + 2e-6));
+    assert_true(step_model_amounts(model, &work, 1).byte == 42000000 + 40000 + 4800000);
+    step_model_free(model);
+    struct diags *diags = diags_new();
+    step.attention_dp = 3;
+    assert_null(step_model_new_roofline(&step, NULL, diags, nowhere));
+    assert_string_equal(diags_first_message(diags), "attention_dp = 3 does not divide tensor_parallel = 2");
+    diags_free(diags);
+}
+
+/* Context's energy against its time: with two ranks the slowest may have half of it. */
+static void ranks_may_reach_the_cap(void **state) {
+    (void)state;
+    struct linear_step linear = {.c0_s = 1e-3, .c3_s = 1e-6};
+    struct work_model work = {.flop_per_context = 1, .active_mw = 1, .cap_mw = 2};
+    work.energy_per_flop = (int64_t)(0.9e-6 * UNIT_PER_S);
+    struct diags *diags = diags_new();
+    for (linear.attention_dp = 1; linear.attention_dp <= 2; linear.attention_dp++) {
+        struct step_model *model = step_model_new_linear(&linear, &work, diags, nowhere);
+        assert_true(step_model_decodes_never_capped(model) == (linear.attention_dp == 1));
+        step_model_free(model);
+    }
+    diags_free(diags);
+}
+
 /* What windowed layers read is capped, or not, by itself. */
 static void windowed_context_may_reach_the_cap(void **state) {
     (void)state;
@@ -448,6 +487,8 @@ int main(void) {
         cmocka_unit_test(windowed_attention_is_a_sum_over_tokens),
         cmocka_unit_test(windows_bound_what_most_layers_read),
         cmocka_unit_test(windowed_context_may_reach_the_cap),
+        cmocka_unit_test(ranks_that_attend_for_themselves_share_the_rest),
+        cmocka_unit_test(ranks_may_reach_the_cap),
         cmocka_unit_test(a_quantum_floors_but_leaves_one),
         cmocka_unit_test(a_step_lasts_at_least_one_key),
         cmocka_unit_test(decode_share_is_what_decodes_alone_would_take),

@@ -118,6 +118,32 @@ static void a_host_may_take_the_longer(void **state) {
     step_model_free(rig.model);
 }
 
+/* Four ranks: 127 decodes at 575 tokens, spread evenly; a prompt is on one. */
+static void ranks_share_contexts_evenly(void **state) {
+    (void)state;
+    struct throughput_rig rig = rig_of(windowed_8b(300), 4, PLENTY_OF_BLOCKS);
+    rig.attention_dp = 4;
+    make(&rig);
+    const struct throughput_load load = load_of(128, 512, 128);
+    const struct throughput_state made = throughput_of(&rig.machine, &load);
+    struct rank_work ranks[4] = {{0}, {0}, {0}, {0}};
+    const struct step_work prompt = {.prefill_seqs = 1,
+                                     .prefill_tokens = 512,
+                                     .prefill_attention_x2 = (i128)512 * 512,
+                                     .prefill_window_attention_x2 = window_attention_x2_of_chunk(300, 0, 512),
+                                     .ranks = ranks};
+    ranks[2].prefill_attention_x2 = prompt.prefill_attention_x2;
+    ranks[2].prefill_window_attention_x2 = prompt.prefill_window_attention_x2;
+    assert_near(made.prefill_s, step_s(&rig, &prompt), 1e-9);
+    for (size_t i = 0; i < 4; i++) {
+        ranks[i] = (struct rank_work){.decode_context = 127 * 575 / 4, .decode_window_context = 127 * 300 / 4};
+    }
+    const struct step_work decodes = {
+        .decode_seqs = 127, .decode_context = 127 * 575, .decode_window_context = 127 * 300, .ranks = ranks};
+    assert_near(made.decode_s, step_s(&rig, &decodes), 1e-6);
+    step_model_free(rig.model);
+}
+
 static void experts_are_touched_as_in_the_engine(void **state) {
     (void)state;
     struct throughput_rig rig = rig_of(mixtral_8x7b(), 2, PLENTY_OF_BLOCKS);
@@ -293,6 +319,7 @@ int main(void) {
         cmocka_unit_test(windowed_layers_read_the_mean_of_their_window),
         cmocka_unit_test(a_prompt_alone_looks_back_its_window),
         cmocka_unit_test(a_host_may_take_the_longer),
+        cmocka_unit_test(ranks_share_contexts_evenly),
         cmocka_unit_test(experts_are_touched_as_in_the_engine),
         cmocka_unit_test(power_is_the_engines_energy_over_its_time),
         cmocka_unit_test(power_stops_at_tdp),

@@ -14,7 +14,7 @@
 #include "base/arena.h"
 #include "tests/unit/throughput_fixture.h"
 
-enum { COUNT_MAX = 67, IN_COLUMNS = 6, OUT_COLUMNS = 9, COLUMNS = IN_COLUMNS + OUT_COLUMNS + 1, MACHINES = 8 };
+enum { COUNT_MAX = 67, IN_COLUMNS = 6, OUT_COLUMNS = 9, COLUMNS = IN_COLUMNS + OUT_COLUMNS + 1, MACHINES = 9 };
 
 /* ---- machines and loads ---- */
 
@@ -27,7 +27,8 @@ static double random_in(uint64_t *seed, double low, double high) {
     return low + (high - low) * (double)random_next(seed) * 0x1p-53;
 }
 
-/* Dense, starved, experts, without power or price, and one whose every number is far out; windowed layers, with experts and a host too. */
+/* Dense, starved, experts, without power or price, and one whose every number is far out; windowed layers, with
+ * experts, a host and ranks too. */
 static void machines_make(struct throughput_machine machines[MACHINES]) {
     struct throughput_rig rig = {.llm = llama_8b(), .gpu = h100()};
     rig_make(&rig, 1, 25751);
@@ -58,6 +59,10 @@ static void machines_make(struct throughput_machine machines[MACHINES]) {
     machines[7] = machines[0];
     machines[7].host_s = 5e-3;
     machines[7].host_seq_s = 1e-4;
+    rig.attention_dp = 2;
+    rig_make(&rig, 4, 25751);
+    machines[8] = rig.machine;
+    step_model_free(rig.model);
     machines[4] = machines[2];
     machines[4].step_s = 1e-30;
     machines[4].body_tok_s = 1e6;

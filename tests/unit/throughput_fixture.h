@@ -17,6 +17,7 @@ struct throughput_rig {
     struct throughput_parts parts;
     struct throughput_machine machine;
     double host_step_s, host_seq_s;
+    int64_t attention_dp;
 };
 
 static struct llm llama_8b(void) {
@@ -73,6 +74,7 @@ static void rig_make(struct throughput_rig *rig, int64_t tensor_parallel, int64_
     rig->step = roofline_step_default(&rig->llm, &rig->gpu, PRECISION_BF16, PRECISION_BF16, tensor_parallel, 8);
     rig->step.host_step_s = rig->host_step_s;
     rig->step.host_seq_s = rig->host_seq_s;
+    rig->step.attention_dp = rig->attention_dp;
     assert_true(work_model_make(&rig->step, &work, diags, nowhere));
     rig->model = step_model_new_roofline(&rig->step, &work, diags, nowhere);
     assert_non_null(rig->model);
