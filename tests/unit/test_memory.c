@@ -200,9 +200,28 @@ static void a_large_replica_takes_whole_nodes(void **state) {
     diags_free(diags);
 }
 
+/* Two ranks of one GPU: attention's 32 x 41,943,040 parameters are there twice, KV heads are not cut, and both ranks have blocks. */
+static void ranks_hold_attention_and_kv_for_themselves(void **state) {
+    (void)state;
+    struct llm llm = llama_8b();
+    struct gpu gpu = gpu_named("H100-SXM", 80);
+    struct memory_request request = request_for(&llm, &gpu, 2);
+    request.attention_dp = 2;
+    struct memory_plan plan;
+    struct diags *diags = diags_new();
+    assert_true(memory_plan_make(&request, &plan, diags, nowhere));
+    assert_true(plan.weight_byte == 16059990016.0 + 2 * 1342177280.0);
+    assert_true(plan.kv_byte_per_tok_per_gpu == 131072 && plan.kv_byte_per_tok == 131072);
+    assert_int_equal(plan.num_gpu_blocks, 2 * (int64_t)floor(plan.kv_byte_per_gpu / (16 * 131072)));
+    assert_true(fabs(plan.kv_byte_per_gpu + plan.overhead_byte_per_gpu + plan.activation_byte_per_gpu + 9372172288.0 -
+                     plan.usable_byte) < 1);
+    diags_free(diags);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_left_is_kv_blocks),
+        cmocka_unit_test(ranks_hold_attention_and_kv_for_themselves),
         cmocka_unit_test(what_does_not_fit_is_refused_with_the_arithmetic),
         cmocka_unit_test(weights_without_room_for_kv_are_refused),
         cmocka_unit_test(an_unknown_memory_is_an_error),
