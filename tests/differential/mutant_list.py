@@ -287,7 +287,6 @@ MUTANTS = [
     Mutant("ranks of now", PLAN, "now->decode_context + ahead * batch->ranks[i].decoding", "now->decode_context"),
     Mutant("windows of ranks of now", PLAN, "now->decode_window_context + ahead * batch->ranks[i].growing", "now->decode_window_context"),
     Mutant("all on the first rank", BATCH, "batch->ranks[i].running < batch->ranks[request->rank].running ? i : request->rank;", "request->rank;"),
-    Mutant("of equal ranks the last", BATCH, "batch->ranks[i].running < batch->ranks[request->rank].running ?", "batch->ranks[i].running <= batch->ranks[request->rank].running ?"),
     Mutant("ranks by their decoders", BATCH, "batch->ranks[i].running < batch->ranks[request->rank].running ?", "batch->ranks[i].decoding < batch->ranks[request->rank].decoding ?"),
     Mutant("nobody leaves a rank", BATCH, "        batch->ranks[request->rank].running--;\n", ""),
     Mutant("ranks do not advance", BATCH, "        advance_ranks(batch, steps);\n", ""),
@@ -347,6 +346,8 @@ MUTANTS = [
 ]
 
 HARMLESS = [
+    Harmless("of equal ranks the last", BATCH, "batch->ranks[i].running < batch->ranks[request->rank].running ?",
+             "ranks are alike: it is the first, counted from the other end"),
     Harmless("a quantum's line may grow", PLAN, "    if (replica->shared->straight) {",
              "floor(duration) less a line of the same first two terms is monotone too; level lines alone are cheaper to find"),
     Harmless("ends of a batch are left", REPLICA, "    batch->ends.head = batch->ends.tail = 0;\n", "all were taken by then: each of a static batch's sequences has emitted its last token"),
