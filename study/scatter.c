@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/fmath.h"
 
@@ -16,7 +17,9 @@ enum {
     HEAD = 74,
     CELL_WIDTH = GAP_LEFT + PANEL + GAP_RIGHT,
     CELL_HEIGHT = GAP_TOP + PANEL + GAP_BOTTOM,
-    LEGEND_STEP = 118,
+    LEGEND_LEAST = 90,
+    LEGEND_GAP = 34,
+    LETTER = 7, /* width, at most */
 };
 
 /* Okabe and Ito's colours, told apart by the colour-blind too. */
@@ -149,8 +152,18 @@ static void print_panel(FILE *stream, const struct scatter_panel *panel, double 
             left - GAP_LEFT + 14.0, top + PANEL / 2.0);
 }
 
-static void print_key(FILE *stream, size_t place_index, const char *colour, const char *name) {
-    double x = GAP_LEFT + (double)LEGEND_STEP * (double)place_index;
+/* From one key of the legend to the next. */
+static size_t legend_step(const struct scatter *scatter) {
+    size_t longest = 0;
+    for (size_t s = 0; s < scatter->series_count; s++) {
+        size_t size = strlen(scatter->series[s]);
+        longest = size > longest ? size : longest;
+    }
+    size_t step = longest * LETTER + LEGEND_GAP;
+    return step > LEGEND_LEAST ? step : LEGEND_LEAST;
+}
+
+static void print_key(FILE *stream, double x, const char *colour, const char *name) {
     fprintf(stream, "<circle r=\"4.5\" cx=\"%.1f\" cy=\"48\" fill=\"%s\"/>\n<text x=\"%.1f\" y=\"52\">", x, colour,
             x + 10);
     print_text(stream, name);
@@ -158,9 +171,10 @@ static void print_key(FILE *stream, size_t place_index, const char *colour, cons
 }
 
 static void print_head(FILE *stream, const struct scatter *scatter) {
+    size_t step = legend_step(scatter);
     size_t columns = scatter->panel_count < COLUMNS_MAX ? scatter->panel_count : COLUMNS_MAX;
     size_t rows = (scatter->panel_count + COLUMNS_MAX - 1) / COLUMNS_MAX;
-    size_t keys_width = GAP_LEFT + LEGEND_STEP * (scatter->series_count + 2);
+    size_t keys_width = GAP_LEFT + step * (scatter->series_count + 2);
     size_t width = columns * CELL_WIDTH > keys_width ? columns * CELL_WIDTH : keys_width;
     size_t height = HEAD + rows * CELL_HEIGHT;
     fprintf(stream,
@@ -173,9 +187,9 @@ static void print_head(FILE *stream, const struct scatter *scatter) {
     print_text(stream, scatter->title);
     fputs("</text>\n", stream);
     for (size_t s = 0; s < scatter->series_count; s++) {
-        print_key(stream, s, colours[s], scatter->series[s]);
+        print_key(stream, (double)(GAP_LEFT + s * step), colours[s], scatter->series[s]);
     }
-    print_key(stream, scatter->series_count, GREY, scatter->rest);
+    print_key(stream, (double)(GAP_LEFT + scatter->series_count * step), GREY, scatter->rest);
 }
 
 void scatter_print(FILE *stream, const struct scatter *scatter) {
