@@ -23,7 +23,7 @@
 /* A row of vision.csv. Numbers that are not known are NaN. */
 struct vision_model {
     const char *name;
-    const char *kind; /* "vision-classifier", "image-diffusion", "embedding" */
+    const char *kind; /* "vision-classifier", "image-diffusion" */
     double total_params_b, flops_per_unit_gmac, steps;
     double layers;        /* that a denoising step goes through; both passes of guidance are one batch */
     double step_tflop;    /* of one image and denoising step, guidance included */

@@ -86,8 +86,8 @@ struct llm_params llm_params(const struct llm *llm) {
     double matrix = (double)llm->vocab * (double)llm->hidden;
     double all_experts = (double)llm_moe_layers(llm) * expert_params(llm);
     struct llm_params params = {
-        .embedding = llm->tied_embeddings ? 0 : matrix,
-        .lm_head = matrix,
+        .embedding = llm->tied_embeddings && !llm->embeds ? 0 : matrix,
+        .lm_head = llm->embeds ? 0 : matrix,
         .body = shape_body(llm),
         .experts = all_experts * (double)llm->experts,
         .experts_active = all_experts * (double)llm->experts_per_tok,
@@ -138,7 +138,7 @@ double llm_flop_per_token(const struct llm *llm) {
 }
 
 double llm_flop_per_sample(const struct llm *llm) {
-    return 2 * (double)llm->hidden * (double)llm->vocab;
+    return llm->embeds ? 0 : 2 * (double)llm->hidden * (double)llm->vocab;
 }
 
 /* 2 x heads x `numbers` x attention layers. */
@@ -153,7 +153,8 @@ double llm_decode_attention_flop(const struct llm *llm) {
 
 double llm_prefill_attention_flop(const struct llm *llm) {
     bool mla = llm->attention == ATTENTION_MLA;
-    return attention_flop(llm, mla ? llm->mla_nope_dim + llm->mla_rope_dim + llm->mla_v_dim : 2 * llm->head_dim);
+    int64_t numbers = mla ? llm->mla_nope_dim + llm->mla_rope_dim + llm->mla_v_dim : 2 * llm->head_dim;
+    return (llm->bidirectional ? 2 : 1) * attention_flop(llm, numbers);
 }
 
 double llm_kv_byte_per_tok_per_gpu(const struct llm *llm, enum precision kv_precision, int64_t tensor_parallel) {

@@ -37,6 +37,8 @@ struct llm {
     int64_t sliding_window, global_layer_period; /* tokens; one layer in so many looks back without limit, 0: none */
     bool chunked_window;   /* a window begins anew each `sliding_window` tokens; see llm_approximation */
     bool sparse_attention; /* an indexer picks the tokens attended to; likewise */
+    bool embeds;           /* the answer is a vector, no token: no LM head, nothing sampled, one output */
+    bool bidirectional;    /* an encoder: every token of the prompt sees all of it */
     int64_t context_max;
     enum precision default_precision;
     const char *status, *note, *source, *as_of;
@@ -80,10 +82,11 @@ double llm_expert_byte(const struct llm *llm, enum precision precision);
 /* 2 x the matrix parameters that every token goes through (body and active experts). The LM head is apart. */
 double llm_flop_per_token(const struct llm *llm);
 
-/* 2 x hidden x vocab: for each position that is sampled. */
+/* 2 x hidden x vocab: for each position that is sampled. 0 where nothing is. */
 double llm_flop_per_sample(const struct llm *llm);
 
 /* Attention of one new token over one token of context, all layers, windowed or not: scores and values, 4 x heads x head_dim a layer.
+ * A prompt of n tokens has n^2 / 2 of them; a bidirectional one n^2, so that its prefill counts twice.
  * MLA decodes in the latent space, 2 heads (2 kv_rank + rope), and prefills expanded, 2 heads (nope + rope + v). */
 double llm_decode_attention_flop(const struct llm *llm);
 double llm_prefill_attention_flop(const struct llm *llm);

@@ -79,6 +79,8 @@ static const struct catalog_column llm_columns[] = {
      "1: a window begins anew each sliding_window tokens; treated as sliding"},
     {"sparse_attention", CATALOG_FLAG, offsetof(struct llm, sparse_attention), 0, 1, "",
      "1: an indexer picks the tokens attended to; treated as full attention"},
+    {"embeds", CATALOG_FLAG, offsetof(struct llm, embeds), 0, 1, "", "1: an embedding model, without LM head"},
+    {"bidirectional", CATALOG_FLAG, offsetof(struct llm, bidirectional), 0, 1, "", "1: an encoder"},
     INTEGER(struct llm, context_max, 1000000000, "longest context, tokens"),
     {"default_precision", CATALOG_PRECISION, offsetof(struct llm, default_precision), 0, 0, "", "as published"},
     TEXT(struct llm, note, "what to know"),
@@ -87,7 +89,7 @@ static const struct catalog_column llm_columns[] = {
 
 static const struct catalog_column vision_columns[] = {
     TEXT(struct vision_model, name, "catalogue name"),
-    TEXT(struct vision_model, kind, "vision-classifier, image-diffusion, embedding"),
+    TEXT(struct vision_model, kind, "vision-classifier, image-diffusion"),
     NUMBER(struct vision_model, total_params_b, 1e5, "", "parameters, 1e9"),
     NUMBER(struct vision_model, flops_per_unit_gmac, 1e9, "", "multiply-adds of a unit, 1e9"),
     NUMBER(struct vision_model, steps, 1e5, "", "denoising steps"),

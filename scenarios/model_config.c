@@ -106,6 +106,22 @@ static const struct model_family *family_of(struct model_json *json, struct mode
     return family == NULL ? &unknown : family;
 }
 
+static bool ends_with(const char *text, const char *end) {
+    const size_t size = strlen(text), end_size = strlen(end);
+    return size >= end_size && strcmp(text + size - end_size, end) == 0;
+}
+
+/* A class without a head ("MistralModel"), or an encoder, gives vectors. */
+static void read_task(struct model_json *json, const struct model_family *family, struct llm *llm) {
+    const char *class = class_name(json);
+    llm->bidirectional = family->encodes;
+    llm->embeds = family->encodes || (class != NULL && ends_with(class, "Model") && !ends_with(class, "LMHeadModel"));
+    if (llm->embeds) {
+        llm->tied_embeddings = false; /* there is no LM head to tie */
+        model_json_assume(json, "an embedding model: no LM head, one vector for each input");
+    }
+}
+
 static void assume_no_drafts(struct model_json *json) {
     static const char keys[] = "num_nextn_predict_layers|mtp_num_hidden_layers|num_mtp_modules";
     if (model_json_has(json, keys) && model_json_integer(json, keys, 1000) > 0) {
@@ -137,6 +153,7 @@ static bool config_parse(const struct diag_source *source, struct position at, s
     config->llm.status = "datasheet";
     config->llm.source = config->name;
     model_shape_read(&json, family, &config->llm);
+    read_task(&json, family, &config->llm);
     assume_no_drafts(&json);
     if (json.is_ok) {
         config->report = report(&json, config);

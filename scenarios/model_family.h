@@ -16,6 +16,7 @@ struct model_family {
     const char *type; /* model_type */
     bool tied;        /* LM head = embedding */
     bool gated_attention;
+    bool encodes; /* an embedding model that sees the whole input at once */
     int64_t heads, kv_heads, head_dim, vocab;
     int64_t ffn_matrices;   /* 2: no gate */
     int64_t ffn_halves;     /* 2: intermediate_size counts gate and up together */

@@ -493,6 +493,7 @@ static void fill_facts(struct resolver *resolver, const struct pool_parts *parts
                        struct pool_facts *facts) {
     facts->gpu = parts->gpu == NULL ? "" : parts->gpu->name;
     facts->makes_images = parts->image != NULL;
+    facts->embeds = parts->llm != NULL && parts->llm->embeds;
     facts->model = parts->image != NULL ? parts->image->name : parts->llm != NULL ? parts->llm->name : "";
     facts->precision = facts->model[0] == '\0' ? "" : precision_name(parts->precision);
     facts->step_time = parts->is_linear ? "linear" : "roofline";

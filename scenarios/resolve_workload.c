@@ -273,16 +273,46 @@ static void resolve_price(struct resolver *resolver, const struct view *workload
     }
 }
 
+/* Do all its pools answer with vectors? */
+static bool asks_for_vectors(const struct resolver *resolver, const struct workload_config *config) {
+    for (size_t i = 0; i < config->pool_count; i++) {
+        if (!resolver->point->pools[config->pools[i]].embeds) {
+            return false;
+        }
+    }
+    return config->pool_count > 0;
+}
+
+/* A vector counts as one output token, which the last step of the prompt gives. */
+static bool resolve_vector(struct resolver *resolver, const struct view *view, struct workload_config *config,
+                           bool has_trace) {
+    const bool is_given = view_has(view, "output_tokens");
+    struct length_spec *output = &config->output_tokens;
+    if (is_given && !resolve_lengths(resolver, view, "output_tokens", false, output)) {
+        return false;
+    }
+    if ((has_trace && !is_given) || (is_given && (output->kind != LENGTH_CONSTANT || output->value != 1))) {
+        return diag_error(resolver->diags, view_at(view, "output_tokens"), "embedding-output",
+                          "%s goes to an embedding model, whose answer is one vector: write `output_tokens: 1`",
+                          view->path);
+    }
+    *output = (struct length_spec){.kind = LENGTH_CONSTANT, .value = 1};
+    return true;
+}
+
 static bool resolve_both_lengths(struct resolver *resolver, const struct view *view, size_t index, bool has_trace) {
     struct workload_config *config = &resolver->workloads[index];
     bool is_ok = true;
     if (is_usable(resolver, view, "input_tokens")) {
         is_ok = resolve_lengths(resolver, view, "input_tokens", has_trace, &config->input_tokens);
     }
-    if (is_usable(resolver, view, "output_tokens")) {
-        is_ok = resolve_lengths(resolver, view, "output_tokens", has_trace, &config->output_tokens) && is_ok;
+    if (!is_usable(resolver, view, "output_tokens")) {
+        return is_ok;
     }
-    return is_ok;
+    if (asks_for_vectors(resolver, config)) {
+        return resolve_vector(resolver, view, config, has_trace) && is_ok;
+    }
+    return resolve_lengths(resolver, view, "output_tokens", has_trace, &config->output_tokens) && is_ok;
 }
 
 /* An image: a prompt of one token, whose step is the first of the denoising steps, and no context (models/image.h). */
@@ -331,12 +361,12 @@ bool resolve_workload(struct resolver *resolver, const struct view *view, size_t
     facts->name = config->name;
     bool is_ok =
         arrivals.map != NULL && is_usable(resolver, view, "arrivals") && resolve_arrivals(resolver, view, index);
+    is_ok = resolve_pools(resolver, view, config) && is_ok;
     if (view_has(view, "denoising_steps")) {
         is_ok = resolve_images(resolver, view, index) && is_ok;
     } else if (arrivals.map != NULL) {
         is_ok = resolve_both_lengths(resolver, view, index, has_trace) && is_ok;
     }
-    is_ok = resolve_pools(resolver, view, config) && is_ok;
     is_ok = check_images(resolver, view, index) && is_ok;
     if (!resolver->all_usable) {
         return false;

@@ -18,6 +18,7 @@ struct pool_facts {
     const char *model;            /* likewise */
     const char *precision;        /* "bf16", ... or "" */
     bool makes_images;            /* a request is an image */
+    bool embeds;                  /* an answer is one vector */
     const char *step_time;        /* "roofline" or "linear" */
     const char *step_time_status; /* "datasheet", "calibrated", "given" */
     int64_t replicas, tensor_parallel;

@@ -239,6 +239,28 @@ static void precisions_have_aliases(void **state) {
     assert_int_equal(precision, PRECISION_FP4);
 }
 
+/* multilingual-e5-large: 24 layers of 1024, two-matrix FFN of 4096, vocabulary of 250,002. */
+static void an_encoder_has_no_head_and_sees_the_whole_prompt(void **state) {
+    (void)state;
+    struct llm llm = llm_unknown();
+    llm.layers = 24;
+    llm.hidden = 1024;
+    llm.heads = llm.kv_heads = 16;
+    llm.head_dim = 64;
+    llm.ffn_dim = 4096;
+    llm.ffn_matrices = 2;
+    llm.vocab = 250002;
+    llm.embeds = llm.bidirectional = true;
+    const double body = 24.0 * (4 * 1024 * 1024 + 2 * 1024 * 4096); /* 302.0e6 */
+    assert_true(llm_params_total(&llm) == body + 250002.0 * 1024);
+    assert_true(llm_flop_per_token(&llm) == 2 * body);
+    assert_true(llm_flop_per_sample(&llm) == 0);
+    assert_true(llm_lm_head_byte(&llm) == 0);
+    /* Every pair of tokens: 4 x 1024 x 24 x n^2 = what a causal prompt's n^2 / 2 count twice. */
+    assert_true(llm_prefill_attention_flop(&llm) == 2 * 4.0 * 1024 * 24);
+    assert_true(llm_check(&llm, NULL, (struct position){0}));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dense_parameters_follow_from_the_shape),
@@ -259,6 +281,7 @@ int main(void) {
         cmocka_unit_test(int4_weights_compute_in_16_bit),
         cmocka_unit_test(idle_watts_say_what_was_assumed),
         cmocka_unit_test(precisions_have_aliases),
+        cmocka_unit_test(an_encoder_has_no_head_and_sees_the_whole_prompt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

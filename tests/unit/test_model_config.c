@@ -142,6 +142,8 @@ static void same_shape(const json_t *entry, const struct llm *made, const struct
     }
     assert_int_equal(made->attention, row->attention);
     assert_int_equal(made->tied_embeddings, row->tied_embeddings);
+    assert_int_equal(made->embeds, row->embeds);
+    assert_int_equal(made->bidirectional, row->bidirectional);
     assert_int_equal(made->chunked_window, row->chunked_window);
     assert_int_equal(made->sparse_attention, row->sparse_attention);
     assert_int_equal(made->chunked_window, row->chunked_window);
