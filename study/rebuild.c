@@ -204,11 +204,31 @@ static void take_recipe(struct server_flags *flags, const struct recipe *recipe,
     take_kv(flags, recipe->kv_precision);
 }
 
-/* Attention data parallelism is simulated as tensor parallelism: one server with all ranks' sequences. */
+/* Ranks of attention data parallelism. The script is what ran: labels of rows contradict some. "": it sets none; "true ...": every GPU of
+ * the tensor-parallel group is one; "data-parallel-size 4": so many. */
+static int64_t attention_ranks(const struct measured_row *row, const struct rebuilt *rebuilt) {
+    int64_t labelled = row->attention_dp > 1 ? row->attention_dp : 1, stated;
+    if (rebuilt->recipe == NULL || rebuilt->client.is_static) {
+        return labelled;
+    }
+    const char *text = rebuilt->recipe->attention_dp;
+    const char *blank = strrchr(text, ' ');
+    if (text[0] == '\0' || strncmp(text, "false", 5) == 0) {
+        return 1;
+    }
+    if (strncmp(text, "true", 4) == 0) {
+        return row->tp > labelled ? row->tp : labelled;
+    }
+    bool is_stated = blank != NULL && text_to_int64(span_of(blank + 1), &stated) && stated >= 1;
+    return is_stated && (row->num_gpus == 0 || row->num_gpus % stated == 0) ? stated : labelled;
+}
+
+/* A replica's flags are those of all its ranks of attention data parallelism. */
 static void add_ranks(struct server_flags *flags, const struct measured_row *row, const struct rebuilt *rebuilt) {
-    if (row->attention_dp > 1 && rebuilt->engine->seqs_by_rank) {
-        flags->max_num_seqs *= row->attention_dp;
-        flags->max_num_batched_tokens *= row->attention_dp;
+    int64_t ranks = attention_ranks(row, rebuilt);
+    if (rebuilt->engine->seqs_by_rank) {
+        flags->max_num_seqs *= ranks;
+        flags->max_num_batched_tokens *= ranks;
     }
 }
 
@@ -281,10 +301,8 @@ static int64_t tensor_parallel_of(const struct rebuild_context *context, const s
         tp *= row->pp;
         rebuilt->parallelism_simplified = true;
     }
-    if (row->attention_dp > 1) {
-        tp = tp > row->attention_dp ? tp : row->attention_dp;
-        rebuilt->parallelism_simplified = true;
-    }
+    int64_t ranks = attention_ranks(row, rebuilt);
+    tp = tp > ranks ? tp : ranks; /* each has a GPU at least */
     int64_t gpus_per_replica = tp * (context->has_pipeline && row->pp > 1 ? row->pp : 1);
     bool is_whole = row->num_gpus == 0 || row->num_gpus % gpus_per_replica == 0;
     return is_whole ? tp : 0;
@@ -294,6 +312,7 @@ static void add_server(struct keys *keys, const struct rebuild_context *context,
                        const struct rebuilt *rebuilt, int64_t tensor_parallel) {
     const struct server_flags flags = flags_of(context, row, rebuilt);
     int64_t pipeline = context->has_pipeline && row->pp > 1 ? row->pp : 1;
+    int64_t ranks = attention_ranks(row, rebuilt);
     int64_t replicas = row->num_gpus > 0 ? row->num_gpus / (tensor_parallel * pipeline) : 1;
     ADD(keys, "fleet.main.gpu=%s", rebuilt->gpu->name);
     ADD(keys, "fleet.main.model=%s", rebuilt->llm->name);
@@ -304,6 +323,9 @@ static void add_server(struct keys *keys, const struct rebuild_context *context,
     ADD(keys, "fleet.main.replicas=%" PRId64, replicas);
     if (pipeline > 1) {
         ADD(keys, "fleet.main.pipeline_parallel=%" PRId64, pipeline);
+    }
+    if (ranks > 1) {
+        ADD(keys, "fleet.main.attention_dp=%" PRId64, ranks);
     }
     if (row->ep > 1 && context->has_expert_parallel) {
         ADD(keys, "fleet.main.expert_parallel=%" PRId64, row->ep);

@@ -70,7 +70,7 @@ struct rebuilt {
     const struct llm *llm;
     enum precision precision;
     bool parallelism_assumed;    /* tp is not stated */
-    bool parallelism_simplified; /* attention data parallelism or a pipeline, taken as tensor parallelism */
+    bool parallelism_simplified; /* a pipeline, taken as tensor parallelism */
 };
 
 /* Release with rebuilt_release, also where skipped. */

@@ -48,7 +48,7 @@ static const struct recipe recipes[] = {
      .model = "",
      .gpu = "",
      .precision = "",
-     .attention_dp = ""},
+     .attention_dp = "true balanced"},
 };
 static const struct recipe_book book = {.recipes = recipes, .recipe_count = 2};
 
@@ -146,6 +146,39 @@ static void without_a_recipe_the_engine_and_the_client_have_defaults(void **stat
     rebuild_row(context, &row, &rebuilt);
     assert_int_equal(rebuilt.client.input.min, 901);
     assert_int_equal(rebuilt.client.input.max, 901);
+    rebuilt_release(&rebuilt);
+    rebuild_context_free(context);
+}
+
+static void ranks_of_attention_share_a_replica(void **state) {
+    (void)state;
+    struct rebuild_context *context = context_of(NULL, 0);
+    struct measured_row row = row_of();
+    struct rebuilt rebuilt;
+    row.num_gpus = 8;
+    row.tp = 4;           /* its label says nothing of ranks, the recipe that all GPUs are */
+    row.recipe_id = "x2"; /* two sequences a rank */
+    rebuild_row(context, &row, &rebuilt);
+    assert_int_equal(rebuilt.skip, SKIP_NONE);
+    assert_int_equal(rebuilt.point->pools[0].tensor_parallel, 4);
+    assert_int_equal(rebuilt.point->sim.pools[0].replicas, 2);
+    assert_int_equal(rebuilt.point->sim.pools[0].batching.max_num_seqs, 8);
+    assert_int_equal(rebuilt.point->pools[0].roofline->attention_dp, 4);
+    rebuilt_release(&rebuilt);
+    row.recipe_id = "x1"; /* sets none, whatever the label says */
+    row.attention_dp = 4;
+    rebuild_row(context, &row, &rebuilt);
+    assert_true(rebuilt.point->pools[0].roofline->attention_dp <= 1);
+    rebuilt_release(&rebuilt);
+    row.recipe_id = "";
+    row.tp = 1;
+    rebuild_row(context, &row, &rebuilt);
+    assert_int_equal(rebuilt.point->pools[0].roofline->attention_dp, 4);
+    assert_int_equal(rebuilt.point->pools[0].tensor_parallel, 4);
+    rebuilt_release(&rebuilt);
+    row.num_gpus = 6;
+    rebuild_row(context, &row, &rebuilt);
+    assert_int_equal(rebuilt.skip, SKIP_PARALLELISM);
     rebuilt_release(&rebuilt);
     rebuild_context_free(context);
 }
@@ -273,7 +306,7 @@ static void doubtful_rows_are_flagged(void **state) {
     row.output_tok_s = 960;
     assert_false(flags_have(flags_of(&row), FLAG_SATURATED));
     row = row_of();
-    row.attention_dp = 2;
+    row.pp = 2;
     row.num_gpus = 2;
     assert_true(flags_have(flags_of(&row), FLAG_SIMPLIFIED_PARALLELISM));
     row = row_of();
@@ -356,6 +389,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_recipe_decides_flags_and_client),
         cmocka_unit_test(without_a_recipe_the_engine_and_the_client_have_defaults),
+        cmocka_unit_test(ranks_of_attention_share_a_replica),
         cmocka_unit_test(each_kind_of_load_has_its_client),
         cmocka_unit_test(rows_that_cannot_be_rebuilt_say_why),
         cmocka_unit_test(keys_of_the_caller_win),
