@@ -28,6 +28,7 @@ static const struct table_view views[] = {
     {"models",
      CATALOG_LLMS,
      {"name", "total_params_b", "active_params_b", "layers", "attention", "context_max", "default_precision"}},
+    {"images", CATALOG_VISION, {"name", "kind", "total_params_b", "steps", "step_tflop", "compute_ratio"}},
     {"apis", CATALOG_API_PRICES, {"name", "provider", "input_usd_per_mtok", "output_usd_per_mtok", "as_of"}},
     {"regions",
      CATALOG_REGIONS,
@@ -201,7 +202,7 @@ static bool row_exists(const struct catalog *catalog, enum catalog_table table, 
     case CATALOG_LLMS: return catalog_llm(catalog, span, diags, nowhere) != NULL;
     case CATALOG_API_PRICES: return catalog_api_price(catalog, span, diags, nowhere) != NULL;
     case CATALOG_REGIONS: return catalog_region(catalog, span, diags, nowhere) != NULL;
-    case CATALOG_VISION:
+    case CATALOG_VISION: return catalog_vision(catalog, span, diags, nowhere) != NULL;
     case CATALOG_TABLE_COUNT: break;
     }
     CHECK_NEVER("a table without view");
@@ -232,7 +233,7 @@ static char *print_query(const struct catalog *catalog, const struct table_view 
 char *tmill_catalog_text(const struct tmill_catalog_query *query, struct tmill_messages *messages) {
     const struct table_view *view = find_view(query->table);
     if (view == NULL) {
-        messages_usage(messages, "no table '%s' in the catalogue: gpus, models, apis, regions", query->table);
+        messages_usage(messages, "no table '%s' in the catalogue: gpus, models, images, apis, regions", query->table);
         return NULL;
     }
     struct diags *diags = diags_new();

@@ -26,7 +26,7 @@ _tokenmill() {
         return
     fi
     case $command in
-        catalog) COMPREPLY=($(compgen -W "gpus models apis regions" -- "$word")) ;;
+        catalog) COMPREPLY=($(compgen -W "gpus models images apis regions" -- "$word")) ;;
         help) COMPREPLY=($(compgen -W "run sweep screen validate check schema catalog" -- "$word")) ;;
         validate) COMPREPLY=($(compgen -f -X '!*.csv' -- "$word") $(compgen -d -- "$word")) ;;
         run | sweep | screen | check) COMPREPLY=($(compgen -f -X '!*.y?(a)ml' -- "$word") $(compgen -d -- "$word")) ;;

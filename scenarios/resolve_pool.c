@@ -483,7 +483,7 @@ static void assume_image(struct resolver *resolver, const struct pool_parts *par
     if (image_ratio_is_assumed(&parts->image_step)) {
         resolver_assume(resolver, path,
                         arena_format(resolver->arena,
-                                     "%s reaches 24 %% of the peak (median of seven "
+                                     "%s reaches 24 %% of the peak (mean of seven "
                                      "measured models)",
                                      parts->image->name));
     }

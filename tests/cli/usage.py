@@ -109,7 +109,8 @@ class Knowledge(Case):
         self.assertIn("usd_per_mtok_total", self.run_program("schema", "--metrics").stdout)
 
     def test_catalog_lists_and_shows(self):
-        for table, name in (("gpus", "H100-SXM"), ("models", "Llama-3.1-8B"), ("apis", "gpt-4o-mini"), ("regions", "USA")):
+        for table, name in (("gpus", "H100-SXM"), ("models", "Llama-3.1-8B"), ("images", "FLUX.1-dev"),
+                            ("apis", "gpt-4o-mini"), ("regions", "USA")):
             listing = self.run_program("catalog", table).stdout
             self.assertIn(name, listing)
             rows = self.json_of("catalog", table)

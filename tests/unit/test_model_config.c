@@ -146,7 +146,6 @@ static void same_shape(const json_t *entry, const struct llm *made, const struct
     assert_int_equal(made->bidirectional, row->bidirectional);
     assert_int_equal(made->chunked_window, row->chunked_window);
     assert_int_equal(made->sparse_attention, row->sparse_attention);
-    assert_int_equal(made->chunked_window, row->chunked_window);
     assert_true(precision_byte_per_weight(made->default_precision) ==
                 precision_byte_per_weight(row->default_precision));
 }
