@@ -24,7 +24,7 @@ static void completions_reserve(struct completions *ends) {
     ends->tail = count;
 }
 
-static void completions_insert(struct completions *ends, struct completion item) {
+static inline void completions_insert(struct completions *ends, struct completion item) {
     completions_reserve(ends);
     size_t low = ends->head, high = ends->tail++;
     struct completion *items = ends->items;
@@ -218,9 +218,7 @@ static void advance_ranks(struct batch *batch, int64_t steps) {
     }
 }
 
-void batch_advance(const struct cluster *cluster, struct batch *batch, int64_t window, int64_t steps) {
-    batch->steps += steps;
-    batch->context += steps * batch->decoding;
+void batch_advance_extended(const struct cluster *cluster, struct batch *batch, int64_t window, int64_t steps) {
     if (batch->ranks != NULL) {
         advance_ranks(batch, steps);
     }
@@ -232,9 +230,7 @@ void batch_advance(const struct cluster *cluster, struct batch *batch, int64_t w
 
 /* ---- decoders that join and leave ---- */
 
-static void count_decoder(struct batch *batch, const struct request *request, int64_t count, int64_t context) {
-    batch->decoding += count;
-    batch->context += context;
+static void count_on_rank(struct batch *batch, const struct request *request, int64_t count, int64_t context) {
     if (batch->ranks != NULL) {
         batch->ranks[request->rank].decoding += count;
         batch->ranks[request->rank].context += context;
@@ -249,7 +245,8 @@ static void add_decoder(struct cluster *cluster, struct leap_replica *replica, u
     request->joined = true;
     request->base = request->computed - batch->steps;
     request->end_step = batch->steps + request->output - request->emitted;
-    count_decoder(batch, request, 1, request->computed);
+    batch->decoding++;
+    batch->context += request->computed;
     batch->residues[residue_in(replica, request->base)]++;
     if (!replica->shared->keeps_blocks) { /* as many as its context needs: they follow from the aggregates now */
         replica->held_blocks -= request->blocks;
@@ -259,7 +256,10 @@ static void add_decoder(struct cluster *cluster, struct leap_replica *replica, u
     count_emitter(cluster, batch, request, 1);
     list_add(&batch->joined, &batch->joined_count, &batch->joined_capacity, index);
     completions_insert(&batch->ends, (struct completion){request->end_step, index});
-    start_growing(replica, index, request);
+    if (replica->shared->extended) {
+        count_on_rank(batch, request, 1, request->computed);
+        start_growing(replica, index, request);
+    }
 }
 
 void batch_start_decoding(struct cluster *cluster, struct leap_replica *replica, uint32_t index) {
@@ -301,8 +301,12 @@ void batch_remove(struct cluster *cluster, struct leap_replica *replica, uint32_
         list_drop(batch->joined, &batch->joined_count, index);
     }
     request->decoding = request->joined = false;
-    count_decoder(batch, request, -1, -request->computed);
-    stop_growing(replica, request);
+    batch->decoding--;
+    batch->context -= request->computed;
+    if (replica->shared->extended) {
+        count_on_rank(batch, request, -1, -request->computed);
+        stop_growing(replica, request);
+    }
     batch->residues[residue_in(replica, request->base)]--;
     replica->regenerating -= request->emitted < request->delivered;
     if (!request->padding) {

@@ -117,8 +117,17 @@ void batch_forget_end(const struct cluster *cluster, struct batch *batch, uint32
 /* nor does its context fill the window. */
 void batch_forget_crossing(const struct cluster *cluster, struct leap_replica *replica, uint32_t request);
 
+/* What batch_advance does beyond the plain: windows and ranks. */
+void batch_advance_extended(const struct cluster *cluster, struct batch *batch, int64_t window, int64_t steps);
+
 /* Every decoder has taken `steps` steps: none more than the next one to end, or to fill the window, has. */
-void batch_advance(const struct cluster *cluster, struct batch *batch, int64_t window, int64_t steps);
+static inline void batch_advance(const struct cluster *cluster, struct batch *batch, int64_t window, int64_t steps) {
+    batch->steps += steps;
+    batch->context += steps * batch->decoding;
+    if (batch->growing > 0 || batch->ranks != NULL) {
+        batch_advance_extended(cluster, batch, window, steps);
+    }
+}
 
 /* What windowed layers read of the decoders' contexts: the sum of min(context, window). */
 static inline int64_t batch_window_context(const struct batch *batch, int64_t window) {

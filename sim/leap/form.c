@@ -42,6 +42,17 @@ void leap_reject_head(struct cluster *cluster, struct leap_replica *replica, i12
     cluster_reject(cluster, request, REJECT_NEVER_ADMITTED, key_of_instant(now));
 }
 
+/* The chunk's part in windowed layers, and its rank's. */
+static void give_chunk_extended(struct leap_replica *replica, const struct request *request, int64_t tokens) {
+    i128 attention_x2 = attention_x2_of_chunk(request->computed, tokens);
+    i128 window_x2 = window_attention_x2_of_chunk(replica->shared->window, request->computed, tokens);
+    replica->work.prefill_window_attention_x2 += window_x2;
+    if (replica->rank_works != NULL) {
+        replica->rank_works[request->rank].prefill_attention_x2 += attention_x2;
+        replica->rank_works[request->rank].prefill_window_attention_x2 += window_x2;
+    }
+}
+
 void leap_give_chunk(struct cluster *cluster, struct leap_replica *replica, uint32_t index, int64_t tokens, i128 now) {
     struct request *request = &cluster->requests[index];
     struct step_work *work = &replica->work;
@@ -53,21 +64,15 @@ void leap_give_chunk(struct cluster *cluster, struct leap_replica *replica, uint
     work->prefill_seqs++;
     work->prefill_tokens += tokens;
     work->prefill_attention_x2 += attention_x2_of_chunk(request->computed, tokens);
-    if (replica->shared->window > 0) {
-        work->prefill_window_attention_x2 +=
-            window_attention_x2_of_chunk(replica->shared->window, request->computed, tokens);
-    }
-    if (replica->rank_works != NULL) {
-        struct rank_work *rank = &replica->rank_works[request->rank];
-        rank->prefill_attention_x2 += attention_x2_of_chunk(request->computed, tokens);
-        rank->prefill_window_attention_x2 +=
-            window_attention_x2_of_chunk(replica->shared->window, request->computed, tokens);
+    if (replica->shared->extended) {
+        give_chunk_extended(replica, request, tokens);
     }
 }
 
-void leap_count_ranks(struct leap_replica *replica) {
+void leap_count_decoders_extended(struct leap_replica *replica) {
     const struct batch *batch = &replica->batch;
     const int64_t window = replica->shared->window;
+    replica->work.decode_window_context = batch_window_context(batch, window);
     for (uint32_t i = 0; i < batch->rank_count; i++) {
         const struct batch_rank *rank = &batch->ranks[i];
         replica->rank_works[i].decode_context = rank->context;

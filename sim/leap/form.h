@@ -47,17 +47,16 @@ void leap_reject_head(struct cluster *cluster, struct leap_replica *replica, i12
 /* Gives a prefiller a chunk of the step. */
 void leap_give_chunk(struct cluster *cluster, struct leap_replica *replica, uint32_t request, int64_t tokens, i128 now);
 
-/* For each rank, where there are several, */
-void leap_count_ranks(struct leap_replica *replica);
+/* What leap_count_decoders does beyond the plain: windows and ranks. */
+void leap_count_decoders_extended(struct leap_replica *replica);
 
-/* and for all: the decoders are in the step's work. */
+/* All decoders are in the step's work. */
 static inline void leap_count_decoders(struct leap_replica *replica) {
     const struct batch *batch = &replica->batch;
     replica->work.decode_seqs = batch->decoding;
     replica->work.decode_context = batch->context;
-    replica->work.decode_window_context = batch_window_context(batch, replica->shared->window);
-    if (batch->ranks != NULL) {
-        leap_count_ranks(replica);
+    if (replica->shared->extended) {
+        leap_count_decoders_extended(replica);
     }
 }
 

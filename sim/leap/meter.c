@@ -116,7 +116,7 @@ static void add_energy_by_minute(struct pool_outcome *out, const struct leap_rep
 }
 
 /* The decodes' share of a step (step_model_decode_duration). */
-static i128 decode_share(const struct leap_replica *replica, i128 duration) {
+static inline i128 decode_share(const struct leap_replica *replica, i128 duration) {
     const struct step_work *work = &replica->work;
     if (work->prefill_seqs == 0) {
         return duration;

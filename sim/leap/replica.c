@@ -503,6 +503,10 @@ static int shift_of(int64_t size) {
     return (size & (size - 1)) == 0 ? __builtin_ctzll((uint64_t)size) : -1;
 }
 
+static bool is_extended(const struct step_model *model) {
+    return step_model_window(model) > 0 || step_model_host(model, 1) > 0 || step_model_ranks(model) > 1;
+}
+
 static void init_pool(struct leap_pool *pool, const struct pool_config *config) {
     const struct batching_config *batching = &config->batching;
     int64_t tokens;
@@ -513,7 +517,7 @@ static void init_pool(struct leap_pool *pool, const struct pool_config *config) 
         .slope = step_model_slope(config->step_model),
         .window_slope = step_model_window_slope(config->step_model),
         .window = step_model_window(config->step_model),
-        .extended = step_model_window(config->step_model) > 0 || step_model_host(config->step_model, 1) > 0,
+        .extended = is_extended(config->step_model),
         .straight = step_model_quantum(config->step_model) == 0,
         .never_capped = step_model_decodes_never_capped(config->step_model),
         .keeps_blocks = batching->policy == BATCHING_STATIC || batching->kv_admission == KV_ADMISSION_RESERVE,

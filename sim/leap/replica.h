@@ -16,7 +16,7 @@ struct leap_pool {
     int64_t slope;          /* of every step's line, */
     int64_t window_slope;   /* and in windowed context */
     int64_t window;         /* tokens; 0: no windowed layers */
-    bool extended;          /* a step's time is more than a line: windowed layers, a host that may take longer */
+    bool extended;          /* a step's time is more than a line: windowed layers, ranks, a host that may take longer */
     bool straight;          /* no quantum: durations lie on their line */
     bool never_capped;      /* see step_model_decodes_never_capped */
     bool keeps_blocks;      /* blocks are held from the start to the end: static, and where they are reserved */
