@@ -233,6 +233,42 @@ static void no_row_is_left_out(void **state) {
     catalog_free(catalog);
 }
 
+static void read_named(struct fixture *fixture, const char *name) {
+    json_t *models = load_models();
+    size_t index;
+    const json_t *entry;
+    json_array_foreach(models, index, entry) {
+        if (strcmp(json_string_value(json_object_get(entry, "name")), name) == 0) {
+            read_entry(fixture, entry);
+        }
+    }
+    json_decref(models);
+    assert_non_null(fixture->config.report);
+}
+
+/* Weights of every kind of layer, counted by hand from arXiv 2412.06464, 2501.08313 and 2405.21060. */
+static void layers_without_a_cache_weigh_what_they_weigh(void **state) {
+    struct fixture *fixture = *state;
+    const struct llm *llm = &fixture->config.llm;
+    read_named(fixture, "Qwen3-Next-80B-A3B");
+    const double experts = 48.0 * (513 * 3 * 2048 * 512.0 + 2048 * 512);
+    const double delta = 36.0 * 2048 * (2 * 2048 + 3 * 4096 + 2 * 32); /* q, k; v, z, out; a, b */
+    const double gated = 12.0 * 2048 * (3 * 16 * 256 + 2 * 2 * 256);   /* q, gate, out; k, v */
+    assert_true(error_ratio(llm_params_total(llm), experts + delta + gated + 2.0 * 151936 * 2048) < 1e-12);
+    assert_int_equal(llm->attention_layers, 12);
+    assert_true(llm_kv_byte_per_tok(llm, PRECISION_BF16, 1) == 12 * 2 * 2 * 256 * 2);
+    read_named(fixture, "MiniMax-Text-01");
+    const double lightning = 70.0 * 5 * 6144 * 8192;
+    const double full = 10.0 * 6144 * (2 * 8192 + 2 * 1024);
+    const double routed = 80.0 * (32 * 3 * 6144.0 * 9216 + 6144 * 32);
+    assert_true(error_ratio(llm_params_total(llm), lightning + full + routed + 2.0 * 200064 * 6144) < 1e-12);
+    read_named(fixture, "Nemotron-Nano-9B-v2");
+    const double mamba = 27.0 * 4480 * (3 * 10240 + 2 * 8 * 128 + 128);
+    const double attention = 4.0 * 4480 * (2 * 5120 + 2 * 1024);
+    const double ffn = 25.0 * 2 * 4480 * 15680;
+    assert_true(error_ratio(llm_params_total(llm), mamba + attention + ffn + 2.0 * 131072 * 4480) < 1e-12);
+}
+
 /* ---- what is read, what is assumed ---- */
 
 static void the_report_says_what_was_read_and_assumed(void **state) {
@@ -416,6 +452,7 @@ int main(void) {
         TEST(every_row_follows_from_its_config),
         TEST(parameters_are_those_that_are_published),
         TEST(no_row_is_left_out),
+        TEST(layers_without_a_cache_weigh_what_they_weigh),
         TEST(the_report_says_what_was_read_and_assumed),
         TEST(an_unknown_type_is_read_by_the_usual_fields),
         TEST(the_class_name_serves_where_the_type_is_missing),
