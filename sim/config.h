@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/diag.h"
 #include "base/int128.h"
 #include "models/step_model.h"
 #include "sim/arrival.h"
@@ -124,9 +125,11 @@ struct sim_config {
     enum engine_kind engine;
     uint64_t seed;
     uint32_t replication;
-    int64_t max_requests; /* the first N arrivals; 0: no limit */
-    int64_t end_key;      /* [0, end): cut there; KEY_NEVER: no limit */
-    int64_t warmup_key;   /* the window begins here */
+    int64_t max_requests;         /* the first N arrivals; 0: no limit */
+    int64_t end_key;              /* [0, end): cut there; KEY_NEVER: no limit */
+    int64_t warmup_key;           /* the window begins here */
+    int64_t series_interval_keys; /* a time series of each pool with this interval (sim/timeline.h); 0: none */
+    struct position series_at;    /* where that was asked for */
     enum routing_policy routing;
     const struct pool_config *pools;
     size_t pool_count;

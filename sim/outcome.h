@@ -71,11 +71,14 @@ struct pool_outcome {
     bool saturated;
 };
 
+struct timeline; /* sim/timeline.h */
+
 struct sim_outcome {
     struct workload_outcome *workloads; /* owned */
     size_t workload_count;
     struct pool_outcome *pools; /* owned */
     size_t pool_count;
+    struct timeline *timelines;    /* by pool, owned; NULL: no series was asked for */
     i128 window_start, window_end; /* instants */
     i128 last_arrival;             /* instant; 0 without any */
     int64_t events;                /* arrivals and completions */

@@ -2,6 +2,17 @@
 
 #include "base/arena.h"
 #include "sim/clock.h"
+#include "sim/timeline.h"
+
+static void make_timelines(const struct sim_config *config, struct sim_outcome *outcome) {
+    if (config->series_interval_keys == 0) {
+        return;
+    }
+    outcome->timelines = xcalloc(config->pool_count, sizeof *outcome->timelines);
+    for (size_t i = 0; i < config->pool_count; i++) {
+        timeline_init(&outcome->timelines[i], config->series_interval_keys, config->warmup_key);
+    }
+}
 
 void recorder_init(struct recorder *recorder, const struct sim_config *config, const struct observer *observer,
                    struct sim_outcome *outcome) {
@@ -12,6 +23,7 @@ void recorder_init(struct recorder *recorder, const struct sim_config *config, c
         .pools = xcalloc(config->pool_count, sizeof *outcome->pools),
         .pool_count = config->pool_count,
     };
+    make_timelines(config, outcome);
     for (size_t i = 0; i < config->workload_count; i++) {
         struct workload_outcome *workload = &outcome->workloads[i];
         workload->tokens = xcalloc(config->pool_count, sizeof *workload->tokens);

@@ -20,6 +20,7 @@
 #include "sim/load_grid.h"
 #include "sim/recorder.h"
 #include "sim/router.h"
+#include "sim/timeline.h"
 
 struct request {
     int64_t id;
@@ -97,6 +98,8 @@ struct engine {
     void (*settle)(struct cluster *cluster, uint32_t request);
     /* The run ended at `end`: the replica's last part of a step, its integrals. */
     void (*close)(struct cluster *cluster, uint32_t replica, i128 end);
+    /* The pool's replicas and its time series are closed; not called without a series. NULL: nothing is left to do. */
+    void (*close_pool)(struct cluster *cluster, uint32_t pool);
 };
 
 extern const struct engine stepwise_engine, leap_engine;
@@ -139,6 +142,12 @@ static inline size_t source_of_replica(const struct cluster *cluster, uint32_t r
     return 2 * cluster->config->workload_count + replica;
 }
 
+/* The pool's time series; NULL: none is wanted. */
+static inline struct timeline *cluster_timeline(const struct cluster *cluster, uint32_t pool) {
+    struct timeline *timelines = cluster->outcome->timelines;
+    return timelines != NULL ? &timelines[pool] : NULL;
+}
+
 /* A replica has one request more (+1) or less (-1) waiting and running. */
 static inline void cluster_outstanding_add(struct cluster *cluster, uint32_t replica, int64_t change) {
     cluster->outstanding[replica] += change;
@@ -169,6 +178,8 @@ void intake_arrival(struct cluster *cluster, uint32_t workload, int64_t key);
 void intake_visible(struct cluster *cluster, uint32_t workload);
 /* A request ended at `instant` for its client, which may issue the next one. */
 void intake_request_ended(struct cluster *cluster, const struct request *request, i128 instant, bool rejected);
+/* Requests that no router has seen at the end of the run arrived all the same, for the time series. */
+void intake_count_invisible(struct cluster *cluster, uint32_t workload);
 /* The source's counts, for the outcome. */
 void intake_close_books(struct cluster *cluster, uint32_t workload);
 

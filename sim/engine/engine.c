@@ -176,6 +176,11 @@ void cluster_pool_queue_changed(struct cluster *cluster, uint32_t index, i128 no
     i128 until = instant_of_key(cluster->config->end_key);
     struct level *level = &pool->waiting;
     load_grid_waiting(&pool->grid, level->since, now, level->value);
+    struct timeline *timeline = cluster_timeline(cluster, index);
+    if (timeline != NULL) {
+        const struct timeline_levels levels = {.waiting = level->value};
+        timeline_add_levels(timeline, level->since, now, from, &levels);
+    }
     i128 time = clamp(now, from, until) - clamp(level->since, from, until);
     cluster->outcome->pools[index].waiting += level->value * time;
     *level = (struct level){.value = (int64_t)pool->queue.count, .since = now};
@@ -187,6 +192,10 @@ void cluster_complete(struct cluster *cluster, struct request *request, i128 now
     cluster->ended++;
     cluster_outstanding_add(cluster, request->replica, -1);
     recorder_ended(&cluster->recorder, &record, cluster_in_window(cluster, key_of_instant(now)));
+    struct timeline *timeline = cluster_timeline(cluster, request->pool);
+    if (timeline != NULL) {
+        timeline_at_end(timeline, key_of_instant(now))->completed++;
+    }
     intake_request_ended(cluster, request, record.finish, false);
 }
 
@@ -202,6 +211,10 @@ void cluster_reject(struct cluster *cluster, uint32_t index, enum reject_reason 
         cluster_outstanding_add(cluster, request->replica, -1);
     }
     recorder_ended(&cluster->recorder, &record, key >= cluster->config->warmup_key);
+    struct timeline *timeline = cluster_timeline(cluster, request->pool);
+    if (timeline != NULL) {
+        timeline_at_start(timeline, key)->rejected++;
+    }
     intake_request_ended(cluster, request, instant_of_key(key), true);
     cluster_request_free(cluster, index);
 }
@@ -306,12 +319,25 @@ static void record_unfinished(struct cluster *cluster, i128 cut) {
     free(open);
 }
 
+static void close_timeline(struct cluster *cluster, uint32_t pool, i128 end) {
+    struct timeline *timeline = cluster_timeline(cluster, pool);
+    if (timeline == NULL) {
+        return;
+    }
+    timeline_close(timeline, end);
+    if (cluster->engine->close_pool != NULL) {
+        cluster->engine->close_pool(cluster, pool);
+    }
+}
+
 static void close_pool(struct cluster *cluster, struct pool_state *pool, i128 end) {
-    struct pool_outcome *out = &cluster->outcome->pools[pool - cluster->pools];
+    uint32_t index = (uint32_t)(pool - cluster->pools);
+    struct pool_outcome *out = &cluster->outcome->pools[index];
     for (uint32_t i = pool->begin; i < pool->end; i++) {
         cluster->engine->close(cluster, i, end);
     }
-    cluster_pool_queue_changed(cluster, (uint32_t)(pool - cluster->pools), end);
+    cluster_pool_queue_changed(cluster, index, end);
+    close_timeline(cluster, index, end);
     out->saturated = pool->open_loop && load_grid_saturated(&pool->grid, cluster->outcome->last_arrival);
     cluster->outcome->saturated |= out->saturated;
     CHECK(out->busy == out->busy_prefill + out->busy_decode);
@@ -336,6 +362,9 @@ void cluster_finish(struct cluster *cluster) {
     cluster->outcome->window_end = end;
     cluster->outcome->window_start = start < end ? start : end;
     record_unfinished(cluster, end);
+    for (uint32_t i = 0; i < cluster->config->workload_count; i++) {
+        intake_count_invisible(cluster, i);
+    }
     for (size_t i = 0; i < cluster->config->pool_count; i++) {
         close_pool(cluster, &cluster->pools[i], end);
     }
@@ -347,6 +376,20 @@ void cluster_finish(struct cluster *cluster) {
 }
 
 enum { EVENTS_BETWEEN_REPORTS = 1 << 14 };
+
+/* A time series has too many intervals: the run fails. */
+static void check_timelines(struct cluster *cluster, int64_t key) {
+    const struct sim_config *config = cluster->config;
+    for (uint32_t i = 0; i < config->pool_count && !cluster->failed; i++) {
+        const struct timeline *timeline = cluster_timeline(cluster, i);
+        if (timeline != NULL && timeline->too_long) {
+            cluster->failed = true;
+            diag_error(cluster->diags, config->series_at, "series-length",
+                       "a series of the run has more than %d intervals of %gs by %gs; give it a longer `interval`",
+                       TIMELINE_INTERVALS_MAX, key_to_s(config->series_interval_keys), key_to_s(key));
+        }
+    }
+}
 
 /* Tells the observer how far the run is; false if it wants no more. */
 static bool report(const struct cluster *cluster, int64_t key) {
@@ -372,18 +415,22 @@ bool simulate(const struct sim_config *config, const struct observer *observer, 
     uint64_t events = 0;
     while (!result.abandoned && cluster_step(&cluster, &key)) {
         if (++events % EVENTS_BETWEEN_REPORTS == 0) {
+            check_timelines(&cluster, key);
             result.abandoned = !report(&cluster, key);
         }
     }
     if (cluster.apart && !result.abandoned) {
         cluster.engine->play_out(&cluster, config->end_key);
     }
+    if (!cluster.failed && !result.abandoned) {
+        cluster_finish(&cluster);
+    }
+    check_timelines(&cluster, key);
     bool failed = cluster.failed;
     if (failed || result.abandoned) {
+        bool abandoned = !failed;
         sim_outcome_release(&result);
-        result = (struct sim_outcome){.abandoned = !failed};
-    } else {
-        cluster_finish(&cluster);
+        result = (struct sim_outcome){.abandoned = abandoned};
     }
     cluster_release(&cluster);
     if (!failed) {

@@ -175,6 +175,13 @@ static bool enter_frontend(struct cluster *cluster, uint32_t index) {
     return true;
 }
 
+static void count_arrival(struct cluster *cluster, const struct request *request) {
+    struct timeline *timeline = cluster_timeline(cluster, request->pool);
+    if (timeline != NULL) {
+        timeline_at_start(timeline, request->arrival_key)->arrivals++;
+    }
+}
+
 /* Routes a request, then lets its replica's pool accept or reject it. */
 static void route(struct cluster *cluster, uint32_t index) {
     struct request *request = &cluster->requests[index];
@@ -186,6 +193,7 @@ static void route(struct cluster *cluster, uint32_t index) {
         request->pool = pool_of_replica(cluster, request->replica);
         cluster_outstanding_add(cluster, request->replica, 1);
     }
+    count_arrival(cluster, request);
     const struct pool_config *pool = &cluster->config->pools[request->pool];
     int64_t room = pool->max_model_len - request->input;
     if (room > 0 && request->output > room) {
@@ -241,6 +249,16 @@ void intake_request_ended(struct cluster *cluster, const struct request *request
     if (intake->source->type->ended != NULL) {
         intake->source->type->ended(intake->source, request->client, instant, rejected);
         announce(cluster, request->workload);
+    }
+}
+
+void intake_count_invisible(struct cluster *cluster, uint32_t workload) {
+    const struct pending_heap *heap = &cluster->intakes[workload].invisible;
+    for (size_t i = 0; i < heap->count; i++) {
+        const struct request *request = &cluster->requests[heap->items[i].request];
+        if (!request->routed) {
+            count_arrival(cluster, request);
+        }
     }
 }
 

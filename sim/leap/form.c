@@ -99,7 +99,12 @@ uint32_t leap_preempt_latest(struct cluster *cluster, struct leap_replica *repli
     request->computed = 0;
     request->preemptions++;
     replica->preempted = true;
-    cluster->outcome->pools[replica->pool].preemptions += key_of_instant(now) >= cluster->config->warmup_key;
+    int64_t key = key_of_instant(now);
+    struct timeline *timeline = cluster_timeline(cluster, replica->pool);
+    cluster->outcome->pools[replica->pool].preemptions += key >= cluster->config->warmup_key;
+    if (timeline != NULL) {
+        timeline_at_start(timeline, key)->pool.preemptions++;
+    }
     queue_push_front(&replica->waiting, index);
     return index;
 }

@@ -1,6 +1,6 @@
 /* meter.c - time, work and energy of stretches.
  *
- * Meters cut time at minutes and at the ends of the window. A stretch of several steps lies between two cuts (plan.c sees to it), and so
+ * Meters cut time at minutes, at the intervals of a time series and at the ends of the window. A stretch of several steps lies between two cuts (plan.c sees to it), and so
  * do nearly all of one step: these are *plain*, and only add to sums. Any other step is taken apart exactly (docs/semantics.md section 2).
  * FLOP, bytes and energy of plain stretches are linear in sums of their work where no step can be capped: they are worked out once a minute.
  * Batch and KV are not empty only inside of stretches. */
@@ -9,8 +9,9 @@
 #include "sim/clock.h"
 #include "sim/leap/replica.h"
 
-void leap_meter_init(struct cluster *cluster, struct leap_meter *meter) {
+void leap_meter_init(struct cluster *cluster, struct leap_meter *meter, uint32_t pool) {
     *meter = (struct leap_meter){
+        .out = &cluster->outcome->pools[pool],
         .from = instant_of_key(cluster->config->warmup_key),
         .until = instant_of_key(cluster->config->end_key),
     };
@@ -20,11 +21,8 @@ static i128 clamp(i128 value, i128 low, i128 high) {
     return value < low ? low : value > high ? high : value;
 }
 
-static struct pool_outcome *outcome_of(const struct cluster *cluster, const struct leap_replica *replica) {
-    return &cluster->outcome->pools[replica->pool];
-}
-
-static void add_minute(struct pool_outcome *out, size_t minute, i128 energy) {
+static void add_minute(struct cluster *cluster, const struct leap_replica *replica, size_t minute, i128 energy) {
+    struct pool_outcome *out = &cluster->outcome->pools[replica->pool];
     if (minute >= out->minute_count) {
         size_t count = minute + 1 < 2 * out->minute_count ? 2 * out->minute_count : minute + 1;
         out->energy_minute = xrealloc(out->energy_minute, count, sizeof *out->energy_minute);
@@ -45,6 +43,20 @@ static void cut_sooner(struct leap_meter *meter, i128 start, int64_t key) {
     }
 }
 
+static void flush_sums(struct cluster *cluster, struct leap_replica *replica);
+
+/* From here on sums go to another interval. */
+static void enter_interval(struct cluster *cluster, struct leap_replica *replica, struct timeline *timeline) {
+    struct leap_meter *meter = &replica->meter;
+    i128 end;
+    flush_sums(cluster, replica);
+    meter->cell = timeline_over(timeline, replica->start, meter->from, &end);
+    meter->out = &meter->cell->pool;
+    if (end < meter->next_cut) {
+        meter->next_cut = end;
+    }
+}
+
 void leap_meter_find_cut(struct cluster *cluster, struct leap_replica *replica) {
     struct leap_meter *meter = &replica->meter;
     int64_t warmup = cluster->config->warmup_key;
@@ -60,6 +72,10 @@ void leap_meter_find_cut(struct cluster *cluster, struct leap_replica *replica) 
     }
     if (cluster->config->end_key != KEY_NEVER) {
         cut_sooner(meter, replica->start, cluster->config->end_key);
+    }
+    struct timeline *timeline = cluster_timeline(cluster, replica->pool);
+    if (timeline != NULL) {
+        enter_interval(cluster, replica, timeline);
     }
 }
 
@@ -96,11 +112,10 @@ static i128 until(i128 amount, i128 elapsed, i128 duration) {
     return elapsed == duration ? amount : i128_mul_div(amount, elapsed, duration);
 }
 
-static void add_energy_by_minute(struct pool_outcome *out, const struct leap_replica *replica, i128 energy, i128 low,
+static void add_energy_by_minute(struct cluster *cluster, const struct leap_replica *replica, i128 energy, i128 low,
                                  i128 high) {
     i128 duration = replica->end - replica->start;
     i128 before = until(energy, low, duration);
-    out->energy += until(energy, high, duration) - before;
     size_t minute = replica->meter.minute; /* of the start; `low` may be later */
     i128 next = replica->meter.minute_end - replica->start;
     for (i128 at = low; at < high;) {
@@ -109,7 +124,7 @@ static void add_energy_by_minute(struct pool_outcome *out, const struct leap_rep
         }
         i128 to = next < high ? next : high;
         i128 after = until(energy, to, duration);
-        add_minute(out, minute, after - before);
+        add_minute(cluster, replica, minute, after - before);
         before = after;
         at = to;
     }
@@ -128,28 +143,55 @@ static inline i128 decode_share(const struct leap_replica *replica, i128 duratio
     return alone < duration ? alone : duration;
 }
 
-/* The part of the one step in progress from `low` to `high` of its time. */
-static void add_part(struct cluster *cluster, struct leap_replica *replica, i128 low, i128 high) {
-    struct pool_outcome *out = outcome_of(cluster, replica);
-    i128 duration = replica->end - replica->start;
-    i128 decode = decode_share(replica, duration);
-    struct step_amounts amounts = step_model_amounts(replica->config->step_model, &replica->work, duration);
-    i128 decoding = until(decode, high, duration) - until(decode, low, duration);
+/* What the one step in progress has in all. */
+struct whole_step {
+    i128 duration, decode;
+    struct step_amounts amounts;
+};
+
+/* The part of it from `low` to `high` of its time. */
+static void add_part(struct pool_outcome *out, const struct leap_replica *replica, const struct whole_step *step,
+                     i128 low, i128 high) {
+    i128 duration = step->duration;
+    i128 decoding = until(step->decode, high, duration) - until(step->decode, low, duration);
     out->busy += high - low;
     out->busy_decode += decoding;
     out->busy_prefill += high - low - decoding;
     out->batch += (high - low) * (replica->work.prefill_seqs + replica->work.decode_seqs);
     out->running += (high - low) * replica->batch.count;
     out->kv_tokens += (high - low) * replica->kv_tokens;
-    out->flop += until(amounts.flop, high, duration) - until(amounts.flop, low, duration);
-    out->byte += until(amounts.byte, high, duration) - until(amounts.byte, low, duration);
-    add_energy_by_minute(out, replica, amounts.energy, low, high);
+    out->flop += until(step->amounts.flop, high, duration) - until(step->amounts.flop, low, duration);
+    out->byte += until(step->amounts.byte, high, duration) - until(step->amounts.byte, low, duration);
+    out->energy += until(step->amounts.energy, high, duration) - until(step->amounts.energy, low, duration);
+}
+
+static void add_parts_by_interval(struct timeline *timeline, const struct leap_replica *replica,
+                                  const struct whole_step *step, i128 high) {
+    for (i128 low = 0; low < high;) {
+        i128 end;
+        struct timeline_cell *cell = timeline_over(timeline, replica->start + low, replica->meter.from, &end);
+        i128 to = end - replica->start < high ? end - replica->start : high;
+        add_part(&cell->pool, replica, step, low, to);
+        low = to;
+    }
 }
 
 static void add_one_step(struct cluster *cluster, struct leap_replica *replica, i128 high) {
     i128 low = clamp(replica->meter.from - replica->start, 0, high);
-    if (low < high) {
-        add_part(cluster, replica, low, high);
+    struct timeline *timeline = cluster_timeline(cluster, replica->pool);
+    if (low < high || timeline != NULL) {
+        i128 duration = replica->end - replica->start;
+        const struct whole_step step = {
+            .duration = duration,
+            .decode = decode_share(replica, duration),
+            .amounts = step_model_amounts(replica->config->step_model, &replica->work, duration),
+        };
+        if (timeline != NULL) {
+            add_parts_by_interval(timeline, replica, &step, high);
+        } else {
+            add_part(replica->meter.out, replica, &step, low, high);
+        }
+        add_energy_by_minute(cluster, replica, step.amounts.energy, low, high);
     }
     add_busy(cluster, replica, replica->start + high);
 }
@@ -165,7 +207,13 @@ static void one_step_ended(struct cluster *cluster, struct leap_replica *replica
         meter->until = replica->end;
     }
     add_one_step(cluster, replica, replica->end - replica->start);
-    outcome_of(cluster, replica)->steps += counts;
+    struct timeline *timeline = cluster_timeline(cluster, replica->pool);
+    if (timeline != NULL) {
+        meter->end_cell = timeline_at_end(timeline, key);
+        meter->end_cell->pool.steps++;
+    } else {
+        meter->out->steps += counts;
+    }
 }
 
 /* ---- plain stretches ---- */
@@ -197,23 +245,22 @@ static i128 energy_over(const struct leap_replica *replica, int64_t from, int64_
 static void flush_sums(struct cluster *cluster, struct leap_replica *replica) {
     struct leap_meter *meter = &replica->meter;
     if (meter->sums.steps > 0) {
-        struct pool_outcome *out = outcome_of(cluster, replica);
         struct step_amounts amounts = step_model_amounts_of_sums(replica->config->step_model, &meter->sums);
-        out->flop += amounts.flop;
-        out->byte += amounts.byte;
-        out->energy += amounts.energy;
-        add_minute(out, meter->sums_minute, amounts.energy);
+        meter->out->flop += amounts.flop;
+        meter->out->byte += amounts.byte;
+        meter->out->energy += amounts.energy;
+        add_minute(cluster, replica, meter->sums_minute, meter->sums_count ? amounts.energy : 0);
     }
     meter->sums = (struct step_sums){0};
     meter->sums_minute = meter->minute;
 }
 
 static void add_amounts(struct cluster *cluster, struct leap_replica *replica, const struct step_amounts *amounts) {
-    struct pool_outcome *out = outcome_of(cluster, replica);
-    out->flop += amounts->flop;
-    out->byte += amounts->byte;
-    out->energy += amounts->energy;
-    add_minute(out, replica->meter.minute, amounts->energy);
+    const struct leap_meter *meter = &replica->meter;
+    meter->out->flop += amounts->flop;
+    meter->out->byte += amounts->byte;
+    meter->out->energy += amounts->energy;
+    add_minute(cluster, replica, meter->minute, replica->start >= meter->from ? amounts->energy : 0);
 }
 
 static void sum_window(const struct leap_replica *replica, struct step_sums *sums) {
@@ -233,6 +280,7 @@ static void add_work(struct cluster *cluster, struct leap_replica *replica, int6
         if (meter->sums_minute != meter->minute) {
             flush_sums(cluster, replica);
         }
+        meter->sums_count = replica->start >= meter->from;
         step_model_sum(model, &replica->work, replica->planned, context, time, &meter->sums);
         sum_window(replica, &meter->sums);
         return;
@@ -250,7 +298,7 @@ static void add_work(struct cluster *cluster, struct leap_replica *replica, int6
 }
 
 static void add_plain(struct cluster *cluster, struct leap_replica *replica) {
-    struct pool_outcome *out = outcome_of(cluster, replica);
+    struct pool_outcome *out = replica->meter.out;
     const struct step_work *work = &replica->work;
     int64_t steps = replica->planned;
     int64_t time = (int64_t)(replica->end - replica->start);
@@ -277,7 +325,8 @@ void leap_meter_stretch(struct cluster *cluster, struct leap_replica *replica) {
         one_step_ended(cluster, replica);
         return;
     }
-    if (replica->start >= replica->meter.from) {
+    replica->meter.end_cell = replica->meter.cell;
+    if (replica->start >= replica->meter.from || replica->meter.cell != NULL) {
         add_plain(cluster, replica);
     }
     add_busy(cluster, replica, replica->end);
@@ -292,7 +341,12 @@ void leap_meter_waiting(struct cluster *cluster, struct leap_replica *replica, i
     if (level->value != 0 || now >= grid->end) {
         load_grid_waiting(grid, level->since, now, level->value);
         i128 time = clamp(now, meter->from, meter->until) - clamp(level->since, meter->from, meter->until);
-        outcome_of(cluster, replica)->waiting += level->value * time;
+        cluster->outcome->pools[replica->pool].waiting += level->value * time;
+    }
+    struct timeline *timeline = cluster_timeline(cluster, replica->pool);
+    if (timeline != NULL) {
+        const struct timeline_levels levels = {.waiting = level->value};
+        timeline_add_levels(timeline, level->since, now, meter->from, &levels);
     }
     *level = (struct level){.value = (int64_t)replica->waiting.count, .since = now};
 }
@@ -307,4 +361,18 @@ void leap_meter_cut(struct cluster *cluster, struct leap_replica *replica, i128 
     leap_meter_waiting(cluster, replica, moved ? meter->until : cut);
     flush_sums(cluster, replica);
     flush_busy(cluster, replica);
+}
+
+void leap_meter_close_pool(struct cluster *cluster, uint32_t pool) {
+    struct pool_outcome *out = &cluster->outcome->pools[pool];
+    const struct timeline *timeline = cluster_timeline(cluster, pool);
+    int64_t count = timeline_count(timeline, cluster->outcome->window_end);
+    const struct pool_outcome own = *out;
+    for (int64_t i = 0; i < count; i++) {
+        if (timeline_in_window(timeline, i)) {
+            pool_outcome_add(out, &timeline_cell_at(timeline, i)->pool);
+        }
+    }
+    out->waiting = own.waiting; /* these were counted in both */
+    out->preemptions = own.preemptions;
 }

@@ -182,6 +182,9 @@ static void count_tokens(struct cluster *cluster, struct leap_replica *replica) 
         int64_t tokens = replica->batch.by_workload[i].emitting * replica->planned;
         cluster->token_total += tokens;
         cluster->outcome->workloads[i].tokens[replica->pool].output += counts ? tokens : 0;
+        if (replica->meter.end_cell != NULL) {
+            replica->meter.end_cell->tokens.output += tokens;
+        }
     }
 }
 
@@ -215,6 +218,24 @@ static void deliver(struct cluster *cluster, struct leap_replica *replica, struc
     request->last_token = replica->end;
 }
 
+static void sum_tokens(struct token_counts *into, const struct token_counts *tokens) {
+    into->input += tokens->input;
+    into->output += tokens->output;
+    into->recomputed += tokens->recomputed;
+    into->prefilled += tokens->prefilled;
+}
+
+/* Tokens of the stretch that has ended, which has one step. */
+static void add_tokens(struct cluster *cluster, const struct leap_replica *replica, uint32_t workload,
+                       const struct token_counts *tokens) {
+    if (cluster_in_window(cluster, key_of_instant(replica->end))) {
+        sum_tokens(&cluster->outcome->workloads[workload].tokens[replica->pool], tokens);
+    }
+    if (replica->meter.end_cell != NULL) {
+        sum_tokens(&replica->meter.end_cell->tokens, tokens);
+    }
+}
+
 static void emit_one(struct cluster *cluster, struct leap_replica *replica, struct request *request) {
     request->emitted++;
     if (request->emitted <= request->delivered) {
@@ -223,11 +244,8 @@ static void emit_one(struct cluster *cluster, struct leap_replica *replica, stru
     request->delivered = request->emitted;
     int64_t prompt = request->delivered == 1 ? request->input : 0;
     cluster->token_total += prompt + 1;
-    if (cluster_in_window(cluster, key_of_instant(replica->end))) {
-        struct token_counts *tokens = &cluster->outcome->workloads[request->workload].tokens[replica->pool];
-        tokens->input += prompt;
-        tokens->output++;
-    }
+    const struct token_counts tokens = {.input = prompt, .output = 1};
+    add_tokens(cluster, replica, request->workload, &tokens);
     if (delivers_tokens(replica)) {
         deliver(cluster, replica, request);
     }
@@ -237,11 +255,9 @@ static void emit_one(struct cluster *cluster, struct leap_replica *replica, stru
 static void count_positions(struct cluster *cluster, struct leap_replica *replica, struct request *request,
                             int64_t before) {
     int64_t seen = request->high_water < request->computed ? request->high_water : request->computed;
-    struct token_counts *tokens = &cluster->outcome->workloads[request->workload].tokens[replica->pool];
-    if (cluster_in_window(cluster, key_of_instant(replica->end))) {
-        tokens->recomputed += seen > before ? seen - before : 0;
-        tokens->prefilled += before < request->target ? request->computed - before : 0;
-    }
+    const struct token_counts tokens = {.recomputed = seen > before ? seen - before : 0,
+                                        .prefilled = before < request->target ? request->computed - before : 0};
+    add_tokens(cluster, replica, request->workload, &tokens);
     request->high_water = request->computed > request->high_water ? request->computed : request->high_water;
 }
 
@@ -547,7 +563,7 @@ static void init_replica(struct cluster *cluster, uint32_t index, uint32_t pool)
         replica->rank_works = xcalloc((size_t)ranks, sizeof *replica->rank_works);
         replica->ranks_ahead = xcalloc((size_t)ranks, sizeof *replica->ranks_ahead);
     }
-    leap_meter_init(cluster, &replica->meter);
+    leap_meter_init(cluster, &replica->meter, pool);
 }
 
 static void init(struct cluster *cluster) {
@@ -613,4 +629,5 @@ const struct engine leap_engine = {
     .play_out = play_out,
     .settle = settle,
     .close = close_replica,
+    .close_pool = leap_meter_close_pool,
 };

@@ -26,14 +26,18 @@ struct leap_pool {
 };
 
 struct leap_meter {
-    i128 from, until; /* the window as this replica's step ends move it */
-    i128 next_cut;    /* where some meter cuts next: a minute's end, an end of the window */
-    bool at_warmup;   /* steps may end with the warm-up's key: see find_next_cut */
-    size_t minute;    /* that the stretch starts in, */
-    i128 minute_end;  /* and its end */
+    struct pool_outcome *out;   /* borrowed: what sums go to, the pool's outcome or its part of `cell` */
+    i128 from, until;           /* the window as this replica's step ends move it */
+    i128 next_cut;              /* where some meter cuts next: a minute's end, an interval's, an end of the window */
+    bool at_warmup;             /* steps may end with the warm-up's key: see find_next_cut */
+    size_t minute;              /* that the stretch starts in, */
+    i128 minute_end;            /* and its end */
+    struct timeline_cell *cell; /* borrowed, of a time series: of the stretch's start; NULL: none is wanted */
+    struct timeline_cell *end_cell; /* of the end of the stretch that has just ended */
     struct level waiting;
-    struct step_sums sums; /* of whole steps in `sums_minute`, not yet in the outcome */
+    struct step_sums sums; /* of whole steps in `sums_minute`, not yet in `out` */
     size_t sums_minute;
+    bool sums_count;         /* they lie in the window */
     i128 busy_from, busy_to; /* steps end to end, with or without backlog, not yet in the load grid */
     bool busy_backlog;
 };
@@ -117,11 +121,13 @@ void leap_plan(struct cluster *cluster, struct leap_replica *replica);
 bool leap_cut(struct leap_replica *replica, int64_t key);
 
 /* meter.c */
-void leap_meter_init(struct cluster *cluster, struct leap_meter *meter);
+void leap_meter_init(struct cluster *cluster, struct leap_meter *meter, uint32_t pool);
 void leap_meter_stretch(struct cluster *cluster, struct leap_replica *replica);
 void leap_meter_cut(struct cluster *cluster, struct leap_replica *replica, i128 cut);
 /* The queue has another length from `now` on. */
 void leap_meter_waiting(struct cluster *cluster, struct leap_replica *replica, i128 now);
+/* With a time series sums go to its cells alone: the pool's outcome is made of those of the window. */
+void leap_meter_close_pool(struct cluster *cluster, uint32_t pool);
 /* Finds the minute and the next cut for a stretch that starts at `start`. */
 void leap_meter_find_cut(struct cluster *cluster, struct leap_replica *replica);
 

@@ -105,6 +105,26 @@ static void deliver(struct cluster *cluster, struct replica *replica, struct req
     request->last_token = now;
 }
 
+static void add_tokens(struct token_counts *into, const struct token_counts *tokens) {
+    into->input += tokens->input;
+    into->output += tokens->output;
+    into->recomputed += tokens->recomputed;
+    into->prefilled += tokens->prefilled;
+}
+
+/* Tokens of the step that has ended: in the window, and in their interval. */
+static void count_tokens(struct cluster *cluster, const struct replica *replica, uint32_t workload,
+                         const struct token_counts *tokens) {
+    int64_t key = key_of_instant(replica->step_end);
+    struct timeline *timeline = cluster_timeline(cluster, replica->pool);
+    if (cluster_in_window(cluster, key)) {
+        add_tokens(&cluster->outcome->workloads[workload].tokens[replica->pool], tokens);
+    }
+    if (timeline != NULL) {
+        add_tokens(&timeline_at_end(timeline, key)->tokens, tokens);
+    }
+}
+
 /* The next output position. After a restart the first ones are old to the client. */
 static void emit_token(struct cluster *cluster, struct replica *replica, struct request *request) {
     i128 now = replica->step_end;
@@ -115,11 +135,8 @@ static void emit_token(struct cluster *cluster, struct replica *replica, struct 
     request->delivered = request->emitted;
     int64_t prompt = request->delivered == 1 ? request->input : 0;
     cluster->token_total += prompt + 1;
-    if (cluster_in_window(cluster, key_of_instant(now))) {
-        struct token_counts *tokens = &cluster->outcome->workloads[request->workload].tokens[replica->pool];
-        tokens->input += prompt;
-        tokens->output++;
-    }
+    const struct token_counts tokens = {.input = prompt, .output = 1};
+    count_tokens(cluster, replica, request->workload, &tokens);
     if (!delivers_by_batch(replica)) {
         deliver(cluster, replica, request, now);
     }
@@ -129,11 +146,8 @@ static void emit_token(struct cluster *cluster, struct replica *replica, struct 
 static void count_computed(struct cluster *cluster, struct replica *replica, struct request *request, bool prefill) {
     int64_t again = request->computed < request->high_water ? request->computed : request->high_water;
     again -= request->computed - request->chunk;
-    if (cluster_in_window(cluster, key_of_instant(replica->step_end))) {
-        struct token_counts *tokens = &cluster->outcome->workloads[request->workload].tokens[replica->pool];
-        tokens->recomputed += again > 0 ? again : 0;
-        tokens->prefilled += prefill ? request->chunk : 0;
-    }
+    const struct token_counts tokens = {.recomputed = again > 0 ? again : 0, .prefilled = prefill ? request->chunk : 0};
+    count_tokens(cluster, replica, request->workload, &tokens);
     if (request->computed > request->high_water) {
         request->high_water = request->computed;
     }

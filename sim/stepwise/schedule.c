@@ -120,7 +120,12 @@ static uint32_t preempt_latest(struct cluster *cluster, struct replica *replica,
     request->target = request->input + request->emitted;
     request->running = false;
     request->preemptions++;
-    cluster->outcome->pools[replica->pool].preemptions += key_of_instant(now) >= cluster->config->warmup_key;
+    int64_t key = key_of_instant(now);
+    struct timeline *timeline = cluster_timeline(cluster, replica->pool);
+    cluster->outcome->pools[replica->pool].preemptions += key >= cluster->config->warmup_key;
+    if (timeline != NULL) {
+        timeline_at_start(timeline, key)->pool.preemptions++;
+    }
     queue_push_front(&replica->waiting, index);
     return index;
 }

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "sim/simulate.h"
+#include "tests/differential/timelines.h"
 
 static void note(void *context, const struct request_record *record) {
     struct run_log *log = context;
@@ -181,5 +182,5 @@ bool run_logs_equal(const struct run_log *a, const struct run_log *b, char *what
             return false;
         }
     }
-    return true;
+    return timelines_equal(&a->outcome, &b->outcome, what, size);
 }

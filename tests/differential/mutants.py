@@ -25,7 +25,7 @@ PATIENCE = 10  # times as long as without a mutant
 UNBROKEN_TIMEOUT_S = 600
 MEMORY_BYTE = 4 << 30
 FLAGS = ["-std=c17", "-D_GNU_SOURCE", "-ffp-contract=off", "-fno-math-errno", "-O1", "-w"]
-TEST_SOURCES = ["compare.c", "differential.c", "scenario.c"]
+TEST_SOURCES = ["compare.c", "differential.c", "scenario.c", "timelines.c"]
 
 
 def stale(source):

@@ -438,6 +438,33 @@ static void make_window(struct dice *dice, struct sim_config *config) {
     }
 }
 
+/* Intervals shorter than a step, on the boundaries of constant steps, dividing the warm-up, far longer than the run. */
+static int64_t any_interval(struct dice *dice, int64_t warmup_key) {
+    double kind = uniform(dice);
+    if (kind < 0.2 && warmup_key > 0) {
+        return warmup_key / between(dice, 1, 3) + 1 - between(dice, 0, 1);
+    }
+    if (kind < 0.6) {
+        return key_of_s((double)between(dice, 1, 50) * 0.01);
+    }
+    return key_of_s(kind < 0.8 ? 0.001 + uniform(dice) : kind < 0.9 ? 20 * uniform(dice) : 1e4) + between(dice, 0, 1);
+}
+
+/* Not so short that a run of long steps has a million of them. */
+static void make_series(struct dice *dice, struct random_scenario *scenario) {
+    struct sim_config *config = &scenario->config;
+    if (!chance(dice, 0.35)) {
+        return;
+    }
+    int64_t interval = any_interval(dice, config->warmup_key);
+    for (size_t i = 0; i < config->pool_count; i++) {
+        const struct step_work work = {.prefill_seqs = 1, .prefill_tokens = 30, .decode_seqs = 1, .decode_context = 30};
+        int64_t least = key_of_instant(step_model_duration(config->pools[i].step_model, &work) / 4);
+        interval = interval < least ? least : interval;
+    }
+    config->series_interval_keys = interval > 0 ? interval : 1;
+}
+
 struct random_scenario *random_scenario_new(uint64_t number) {
     struct random_scenario *scenario = xcalloc(1, sizeof *scenario);
     struct dice dice = {.stream = random_stream_make(number, 0, RANDOM_ARRIVAL, "differential")};
@@ -458,6 +485,7 @@ struct random_scenario *random_scenario_new(uint64_t number) {
         make_workload(&dice, scenario, i);
     }
     make_window(&dice, config);
+    make_series(&dice, scenario);
     return scenario;
 }
 
@@ -493,9 +521,9 @@ static void print_pool(const struct pool_config *pool, const struct linear_step 
 
 void random_scenario_print(const struct random_scenario *scenario) {
     const struct sim_config *config = &scenario->config;
-    printf("scenario %" PRIu64 ": %s, requests %" PRId64 ", warm-up %.12g s, end %.12g s\n", scenario->number,
-           routing_policy_name(config->routing), config->max_requests, key_to_s(config->warmup_key),
-           config->end_key == KEY_NEVER ? -1 : key_to_s(config->end_key));
+    printf("scenario %" PRIu64 ": %s, requests %" PRId64 ", warm-up %.12g s, end %.12g s, series of %.12g s\n",
+           scenario->number, routing_policy_name(config->routing), config->max_requests, key_to_s(config->warmup_key),
+           config->end_key == KEY_NEVER ? -1 : key_to_s(config->end_key), key_to_s(config->series_interval_keys));
     for (size_t i = 0; i < config->pool_count; i++) {
         print_pool(&scenario->pools[i], &scenario->steps[i]);
     }
