@@ -160,6 +160,10 @@ static void cell_add(struct timeline_cell *into, const struct timeline_cell *fro
 
 void timeline_close(struct timeline *timeline, i128 end) {
     int64_t count = timeline_count(timeline, end);
+    if (count > TIMELINE_INTERVALS_MAX) {
+        timeline->too_long = true;
+        return;
+    }
     int64_t touched = (int64_t)(timeline->block_count * BLOCK_CELLS);
     for (int64_t index = count; index < touched; index++) {
         cell_add(touch(timeline, count - 1), timeline_cell_at(timeline, index));

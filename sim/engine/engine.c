@@ -325,7 +325,7 @@ static void close_timeline(struct cluster *cluster, uint32_t pool, i128 end) {
         return;
     }
     timeline_close(timeline, end);
-    if (cluster->engine->close_pool != NULL) {
+    if (cluster->engine->close_pool != NULL && !timeline->too_long) {
         cluster->engine->close_pool(cluster, pool);
     }
 }

@@ -14,6 +14,7 @@
 #include "models/work.h"
 #include "sim/stepwise/replica.h"
 #include "sim/stepwise/schedule.h"
+#include "tests/differential/timelines.h"
 
 /* ---- arrivals from a list ---- */
 
@@ -251,6 +252,9 @@ static void check_leap(const struct play *stepwise) {
                                 sizeof(struct token_counts));
         }
     }
+    char what[256] = "";
+    timelines_equal(&leap.outcome, &stepwise->outcome, what, sizeof what);
+    assert_string_equal(what, "");
     sim_outcome_release(&leap.outcome);
     free(leap.records);
     free(leap.ends);
