@@ -9,8 +9,10 @@
 #include "analysis/atomic_file.h"
 #include "analysis/metrics.h"
 #include "analysis/netcdf_writer.h"
+#include "analysis/series.h"
 #include "base/arena.h"
 #include "base/check.h"
+#include "base/text.h"
 
 /* Names of workloads, pools or APIs over all points, in order of first appearance: a sweep may change them. */
 struct names {
@@ -30,7 +32,7 @@ struct layout {
     size_t bound_dimension;
 };
 
-static const char BOUND_NAME[] = "bound";
+static const char BOUND_NAME[] = "bound", TIME_NAME[] = "time", SERIES_PREFIX[] = "series_";
 
 /* ---- dimensions ---- */
 
@@ -45,7 +47,8 @@ static bool is_taken(const char *name) {
             return true;
         }
     }
-    return metric_find(name) != NULL || strcmp(name, BOUND_NAME) == 0;
+    return metric_find(name) != NULL || strcmp(name, BOUND_NAME) == 0 || strcmp(name, TIME_NAME) == 0 ||
+           strncmp(name, SERIES_PREFIX, sizeof SERIES_PREFIX - 1) == 0;
 }
 
 /* The coordinate's name, unless one of ours has it. */
@@ -305,6 +308,140 @@ static void put_metric(struct layout *layout, const struct metric *metric) {
     }
 }
 
+/* ---- time series ---- */
+
+/* The result that has most intervals; NULL without a series to store. */
+static const struct result *longest_series(const struct result_set *set) {
+    const struct result *longest = NULL;
+    for (size_t point = 0; point < set->count; point++) {
+        const struct result *result = set->results[point];
+        if (result->series.is_asked && (longest == NULL || result->series.count > longest->series.count)) {
+            longest = result;
+        }
+    }
+    return longest;
+}
+
+/* Whether the intervals of all points begin at the same times. */
+static bool has_one_grid(const struct result_set *set, const struct series_result *series) {
+    for (size_t point = 0; point < set->count; point++) {
+        const struct series_result *other = &set->results[point]->series;
+        if (other->interval_s != series->interval_s || other->warmup_s != series->warmup_s) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The dimension `time`: when intervals begin or, where a sweep's points have other intervals, their number. */
+static size_t put_time(struct layout *layout, const struct series_result *series) {
+    const bool one_grid = has_one_grid(layout->set, series);
+    double *values = arena_alloc(layout->arena, series->count, sizeof *values);
+    char interval_s[40];
+    text_from_double(series->interval_s, interval_s, sizeof interval_s);
+    for (size_t i = 0; i < series->count; i++) {
+        values[i] = one_grid ? series->start_s[i] : (double)i;
+    }
+    const struct netcdf_attribute attributes[] = {
+        {"units", one_grid ? "s" : "1"},
+        {"long_name",
+         one_grid ? "time since the start of the run, beginning of an interval" : "number of the interval"},
+        {"interval_s", one_grid ? interval_s : NULL},
+    };
+    return netcdf_put_dimension(layout->writer, TIME_NAME, series->count, NETCDF_REAL, values, attributes, 3);
+}
+
+/* A variable of the series over the axes, pools if `by_pool`, and `time`. */
+static void put_series_variable(struct layout *layout, const struct series_metric *metric, size_t time, bool by_pool,
+                                enum netcdf_type type, const void *values) {
+    size_t dimensions[NETCDF_RANK_MAX];
+    size_t rank = axis_dimensions(layout, dimensions);
+    if (by_pool) {
+        dimensions[rank++] = layout->entity_dimension[METRIC_POOL];
+    }
+    dimensions[rank++] = time;
+    const struct netcdf_variable variable = {.name = arena_format(layout->arena, "%s%s", SERIES_PREFIX, metric->name),
+                                             .type = type,
+                                             .dimensions = dimensions,
+                                             .rank = rank,
+                                             .values = values,
+                                             .has_missing = type == NETCDF_INT64};
+    const struct netcdf_attribute attributes[] = {
+        {"units", metric->units}, {"long_name", metric->long_name}, {"coordinates", layout->coordinates}};
+    netcdf_put_variable(layout->writer, &variable, attributes, 3);
+}
+
+static void put_interval_starts(struct layout *layout, size_t time, size_t length) {
+    static const struct series_metric START = {
+        .name = "start_s", .units = "s", .long_name = "beginning of the interval"};
+    static const struct series_metric DURATION = {
+        .name = "duration_s", .units = "s", .long_name = "length of the interval; the last ends with the run"};
+    static const struct series_metric IN_WINDOW = {
+        .name = "in_window", .units = "1", .long_name = "the interval lies after the warm-up"};
+    const struct result_set *set = layout->set;
+    double *starts = xcalloc(set->count * length, sizeof *starts);
+    double *durations = xcalloc(set->count * length, sizeof *durations);
+    int8_t *in_window = xcalloc(set->count * length, sizeof *in_window);
+    for (size_t at = 0; at < set->count * length; at++) {
+        const struct series_result *series = &set->results[at / length]->series;
+        const size_t i = at % length;
+        starts[at] = i < series->count ? series->start_s[i] : RESULT_NONE;
+        durations[at] = i < series->count ? series->duration_s[i] : RESULT_NONE;
+        in_window[at] = i < series->count ? series->in_window[i] : -1;
+    }
+    put_series_variable(layout, &START, time, false, NETCDF_REAL, starts);
+    put_series_variable(layout, &DURATION, time, false, NETCDF_REAL, durations);
+    put_series_variable(layout, &IN_WINDOW, time, false, NETCDF_INT8, in_window);
+    free(starts);
+    free(durations);
+    free(in_window);
+}
+
+/* The values of a metric in the file's order: points x pools x intervals, missing where a point has no such pool or interval. */
+static void series_values(const struct layout *layout, const struct series_metric *metric, size_t length,
+                          void *values) {
+    const struct result_set *set = layout->set;
+    const struct names *pools = &layout->entities[METRIC_POOL];
+    for (size_t at = 0; at < set->count * pools->count * length; at++) {
+        if (metric->is_integer) {
+            ((int64_t *)values)[at] = NETCDF_INT64_MISSING;
+        } else {
+            ((double *)values)[at] = RESULT_NONE;
+        }
+    }
+    for (size_t point = 0; point < set->count; point++) {
+        const struct result *result = set->results[point];
+        for (size_t p = 0; p < result->pool_count; p++) {
+            const size_t first = (point * pools->count + name_index(pools, result->pools[p].name)) * length;
+            for (size_t i = 0; i < result->series.count; i++) {
+                const struct interval_result *interval = series_interval(&result->pools[p], i);
+                if (metric->is_integer) {
+                    ((int64_t *)values)[first + i] = series_integer(metric, interval);
+                } else {
+                    ((double *)values)[first + i] = series_real(metric, interval);
+                }
+            }
+        }
+    }
+}
+
+static void put_series(struct layout *layout) {
+    const struct result *longest = longest_series(layout->set);
+    if (longest == NULL) {
+        return;
+    }
+    const size_t length = longest->series.count;
+    const size_t time = put_time(layout, &longest->series);
+    put_interval_starts(layout, time, length);
+    void *values = xcalloc(layout->set->count * layout->entities[METRIC_POOL].count * length, sizeof(double));
+    for (size_t i = 0; i < series_metrics_count; i++) {
+        series_values(layout, &series_metrics[i], length, values);
+        put_series_variable(layout, &series_metrics[i], time, true,
+                            series_metrics[i].is_integer ? NETCDF_INT64 : NETCDF_REAL, values);
+    }
+    free(values);
+}
+
 static void put_provenance(struct netcdf_writer *writer, const struct result_set *set) {
     netcdf_put_text(writer, "Conventions", "CF-1.8");
     netcdf_put_text(writer, "title", set->name);
@@ -328,6 +465,7 @@ static void put_all(struct netcdf_writer *writer, const struct result_set *set) 
             put_metric(&layout, &metrics[i]);
         }
     }
+    put_series(&layout);
     arena_free(layout.arena);
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "analysis/metrics.h"
+#include "analysis/series.h"
 #include "base/check.h"
 
 static const char INTRODUCTION[] =
@@ -50,6 +51,29 @@ static void print_dimension(FILE *stream, enum metric_dimension dimension) {
     fprintf(stream, "%s |\n", dimension == METRIC_BY_HOUR ? " hours of the run, from 0" : "");
 }
 
+static const char SERIES[] =
+    "\n## Time series\n\n"
+    "With a `series` block in the scenario the results file has these by `pool` and `time`, behind the axes of the sweep; `run --series FILE`\n"
+    "writes them as CSV, a row an interval and pool, without the prefix `series_`. Intervals begin at multiples of `series.interval` from the\n"
+    "start of the run, warm-up included, and at the end of the warm-up, which splits the one that it falls into; the last ends with the run.\n"
+    "So the intervals with `in_window` 1 add up to the run's totals, exactly for integers. A number is defined as the run's own of that name, over\n"
+    "the interval. Money: what costs by time in proportion to it (hardware, commitments, servers, network equipment, storage, maintenance, spares,\n"
+    "facility, software, staff, one-off costs, and a demand charge at the window's peak); electricity, carbon and egress as the interval has\n"
+    "energy and tokens. In a sweep, intervals beyond a point's end are missing; where points have other intervals or warm-ups, `time` is the\n"
+    "number of the interval and `series_start_s` says when it begins.\n\n"
+    "| name | units | dimension | what |\n| --- | --- | --- | --- |\n"
+    "| `series_start_s` | s | time | beginning of the interval |\n"
+    "| `series_duration_s` | s | time | length of the interval; the last ends with the run |\n"
+    "| `series_in_window` | 1 | time | the interval lies after the warm-up |\n";
+
+static void print_series(FILE *stream) {
+    fputs(SERIES, stream);
+    for (size_t i = 0; i < series_metrics_count; i++) {
+        const struct series_metric *metric = &series_metrics[i];
+        fprintf(stream, "| `series_%s` | %s | pool, time | %s |\n", metric->name, metric->units, metric->long_name);
+    }
+}
+
 char *metrics_reference_md(void) {
     char *text = NULL;
     size_t size = 0;
@@ -63,6 +87,7 @@ char *metrics_reference_md(void) {
     for (int dimension = METRIC_SCALAR + 1; dimension < METRIC_DIMENSION_COUNT; dimension++) {
         print_dimension(stream, (enum metric_dimension)dimension);
     }
+    print_series(stream);
     CHECK(fclose(stream) == 0);
     return text;
 }

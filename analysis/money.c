@@ -42,6 +42,22 @@ static struct bill bill_of(const struct bill_result *bill) {
 
 /* ---- the ledger ---- */
 
+/* A pool's part of what the fleet shares: by paid GPUs. */
+static double share_of_fleet(const struct result *result, size_t p) {
+    const double gpus_paid = (double)result->bill.gpus_paid;
+    return gpus_paid > 0 ? (double)result->pools[p].bill.gpus_paid / gpus_paid : 1 / (double)result->pool_count;
+}
+
+double result_pool_usd(const struct result *result, const struct result_source *source, size_t p,
+                       const struct bill_result *bill) {
+    const double gpus_paid = (double)result->bill.gpus_paid;
+    const struct ledger shared = ledger_of_fleet(&source->point->fleet_cost, gpus_paid, bill->window_h);
+    const struct bill terms = bill_of(bill);
+    struct ledger ledger = ledger_of_pool(&terms, &source->point->costs[p]);
+    ledger_add(&ledger, &shared, share_of_fleet(result, p));
+    return ledger_total_usd(&ledger);
+}
+
 static void ledger_fill(struct result *result, const struct result_source *source) {
     const double gpus_paid = (double)result->bill.gpus_paid;
     const struct ledger shared = ledger_of_fleet(&source->point->fleet_cost, gpus_paid, result->bill.window_h);
@@ -50,8 +66,7 @@ static void ledger_fill(struct result *result, const struct result_source *sourc
         struct pool_result *pool = &result->pools[p];
         const struct bill bill = bill_of(&pool->bill);
         struct ledger ledger = ledger_of_pool(&bill, &source->point->costs[p]);
-        const double part = gpus_paid > 0 ? (double)pool->bill.gpus_paid / gpus_paid : 1 / (double)result->pool_count;
-        ledger_add(&ledger, &shared, part);
+        ledger_add(&ledger, &shared, share_of_fleet(result, p));
         ledger_add(&fleet, &ledger, 1);
         memcpy(pool->cost.ledger_usd, ledger.usd, sizeof ledger.usd);
         pool->cost.total_usd = ledger_total_usd(&ledger);

@@ -5,8 +5,6 @@
 
 enum { MINUTE_S = 60, HOUR_S = 3600, MINUTES_PER_HOUR = 60, MINUTES_PER_DEMAND = 15 };
 
-#define J_PER_KWH 3.6e6
-
 static i128 units_of_minutes(size_t minutes) {
     return (i128)minutes * MINUTE_S * (i128)UNIT_PER_S;
 }
@@ -117,6 +115,13 @@ static struct utilization_result utilization_of(const struct offer *offer, doubl
     };
 }
 
+struct utilization_result result_pool_utilization(const struct result_source *source, size_t p, double tokens) {
+    const struct offer offer = offer_of(source, p);
+    struct utilization_result utilization = utilization_of(&offer, source->window_s);
+    utilization.load_ratio = ratio_of(tokens, source->capacity_tok_per_s[p] * offer.replica_s);
+    return utilization;
+}
+
 /* Conservation of time: prefill and decode make up the busy time, which does not exceed what the replicas had (a step that ends at
  * the cut's key counts whole: up to one key more). */
 static void check_time(const struct result_source *source, size_t p) {
@@ -136,10 +141,8 @@ static void utilization_fill(struct result *result, const struct result_source *
         check_time(source, p);
         struct pool_result *pool = &result->pools[p];
         const struct offer offer = offer_of(source, p);
-        const double tokens = (double)(pool->tokens.input + pool->tokens.output);
         struct utilization_result *utilization = &pool->utilization;
-        *utilization = utilization_of(&offer, source->window_s);
-        utilization->load_ratio = ratio_of(tokens, source->capacity_tok_per_s[p] * offer.replica_s);
+        *utilization = result_pool_utilization(source, p, (double)(pool->tokens.input + pool->tokens.output));
         utilization->capacity_tok_per_s = source->capacity_tok_per_s[p] * (double)source->point->sim.pools[p].replicas;
         utilization->steps = source->outcome->pools[p].steps;
         utilization->preemptions = source->outcome->pools[p].preemptions;
@@ -285,6 +288,21 @@ static void pool_bill_fill(struct pool_result *pool, const struct result_source 
     bill->carbon_kg = pool->energy.carbon_kg;
 }
 
+struct power_result result_pool_power(const struct result_source *source, size_t p) {
+    const struct resolved_point *point = source->point;
+    const struct pool_facts *facts = &point->pools[p];
+    const i128 energy = source->outcome->pools[p].energy;
+    const double fixed = facts->power_known ? fixed_w(facts) : RESULT_NONE;
+    const double it_kwh = it_kwh_of(source, fixed, source->window_s, energy);
+    const double mean_w = ratio_of(it_kwh * J_PER_KWH, source->window_s);
+    const double boards_j = (double)facts->gpus_placed * facts->idle_context_w * source->window_s + joules(energy);
+    struct power_result power = power_of(mean_w, RESULT_NONE, point->pue, (double)facts->gpus_paid);
+    if (facts->power_known) {
+        power.board_per_gpu_w = ratio_of(boards_j / (double)facts->gpus_placed, source->window_s);
+    }
+    return power;
+}
+
 static void pool_energy_fill(struct result *result, const struct result_source *source, size_t p, double *hours,
                              size_t count) {
     struct pool_result *pool = &result->pools[p];
@@ -293,12 +311,9 @@ static void pool_energy_fill(struct result *result, const struct result_source *
     const i128 energy = source->outcome->pools[p].energy;
     const double fixed = facts->power_known ? fixed_w(facts) : RESULT_NONE;
     const double it_kwh = it_kwh_of(source, fixed, source->window_s, energy);
-    const double mean_w = ratio_of(it_kwh * J_PER_KWH, source->window_s);
-    const double boards_j = (double)facts->gpus_placed * facts->idle_context_w * source->window_s + joules(energy);
-    pool->power = power_of(mean_w, peak_w(source, fixed, p, p + 1), point->pue, (double)facts->gpus_paid);
-    if (facts->power_known) {
-        pool->power.board_per_gpu_w = ratio_of(boards_j / (double)facts->gpus_placed, source->window_s);
-    }
+    pool->power = result_pool_power(source, p);
+    pool->power.peak_w = peak_w(source, fixed, p, p + 1);
+    pool->power.site_peak_w = pool->power.peak_w * point->pue;
     pool->energy = energy_of(it_kwh, point, &pool->tokens, RESULT_NONE);
     pool_bill_fill(pool, source, p, fixed);
     hours_fill(hours, count, source, p, fixed);

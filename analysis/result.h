@@ -155,6 +155,17 @@ struct workload_result {
     double margin_usd;
 };
 
+struct interval_result; /* analysis/series.h */
+
+/* The intervals of a time series, the warm-up's included. */
+struct series_result {
+    size_t count; /* 0: there is no series */
+    double interval_s, warmup_s;
+    bool is_asked; /* by the scenario, so that it goes to the results file */
+    const double *start_s, *duration_s;
+    const int8_t *in_window;
+};
+
 struct pool_result {
     const char *name, *gpu, *model, *precision;
     const char *step_time, *step_time_status, *memory_arithmetic, *price_source;
@@ -168,6 +179,7 @@ struct pool_result {
     struct bill_result bill;
     struct cost_result cost; /* its share of staff and one-off costs included */
     struct analytic_state analytic;
+    const struct interval_result *intervals; /* of the result's series */
 };
 
 /* What an API would charge for the same tokens. */
@@ -197,6 +209,7 @@ struct result {
     struct bill_result bill;
     struct cost_result cost;
     struct analytic_state analytic; /* what the steady state's formulas say of the same demand */
+    struct series_result series;
     struct workload_result *workloads;
     size_t workload_count;
     struct pool_result *pools;

@@ -5,6 +5,7 @@
 #include "analysis/json.h"
 #include "analysis/metrics.h"
 #include "analysis/results_csv.h"
+#include "analysis/series.h"
 #include "analysis/table.h"
 #include "api/handles.h"
 #include "base/check.h"
@@ -59,6 +60,16 @@ enum tmill_status tmill_results_write_hdf5(const struct tmill_results *results, 
                                            struct tmill_messages *messages) {
     struct diags *diags = diags_new();
     hdf5_file_write(path, &results->set, diags);
+    return messages_take(messages, diags);
+}
+
+enum tmill_status tmill_results_write_series(const struct tmill_results *results, const char *path,
+                                             struct tmill_messages *messages) {
+    if (results->is_sweep || results->items[0]->series.count == 0) {
+        return messages_usage(messages, "there is no time series: run one point with `series`");
+    }
+    struct diags *diags = diags_new();
+    series_csv_write(path, results->items[0], diags);
     return messages_take(messages, diags);
 }
 

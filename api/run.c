@@ -73,6 +73,7 @@ static struct sweep_request request_of(const struct tmill_scenario *scenario, co
     if (options != NULL) {
         request.threads = options->jobs;
         request.requests_path = options->requests_path;
+        request.wants_series = options->series;
         if (options->listener != NULL) {
             *relay = (struct relay){.listener = options->listener, .context = options->context};
             request.listener = relay_progress;
@@ -121,8 +122,9 @@ enum tmill_status tmill_sweep(const struct tmill_scenario *scenario, const struc
     if (scenario_axis_count(scenario->scenario) == 0) {
         return messages_usage(messages, "the scenario has no `sweep` block: it is one point, for tmill_run");
     }
-    if (request.requests_path != NULL) {
-        return messages_usage(messages, "a file of requests belongs to one point, not to a sweep");
+    if (request.requests_path != NULL || request.wants_series) {
+        return messages_usage(messages, "a file of %s belongs to one point, not to a sweep",
+                              request.wants_series ? "a time series" : "requests");
     }
     struct result **items = xcalloc(request.point_count + 1, sizeof(struct result *));
     enum tmill_status status = run_items(&request, items, messages);

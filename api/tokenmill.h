@@ -136,6 +136,7 @@ struct tmill_run_options {
     void *context;                     /* the listener's */
     const char
         *requests_path; /* tmill_run only: a CSV with one row a request (docs/semantics.md section 9); NULL: none */
+    bool series;        /* tmill_run only: a time series even if the scenario has no `series`, of 60 s then */
 };
 
 struct tmill_results;
@@ -174,6 +175,10 @@ TMILL_API enum tmill_status tmill_results_write_hdf5(const struct tmill_results 
                                                      struct tmill_messages *messages);
 TMILL_API enum tmill_status tmill_results_write_csv(const struct tmill_results *results, const char *path,
                                                     struct tmill_messages *messages);
+
+/* The time series of one run (tmill_run with `series`, or a scenario that has it): a row an interval and pool. TMILL_USAGE without one. */
+TMILL_API enum tmill_status tmill_results_write_series(const struct tmill_results *results, const char *path,
+                                                       struct tmill_messages *messages);
 
 /* --- screening: what it would cost, analytically --------------------------------------------------------- */
 

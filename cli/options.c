@@ -18,6 +18,7 @@ enum option_id {
     OPTION_CSV,
     OPTION_SVG,
     OPTION_REQUESTS,
+    OPTION_SERIES,
     OPTION_RECIPES,
     OPTION_POINT,
     OPTION_STRICT,
@@ -55,6 +56,7 @@ static const struct option_row rows[] = {
     {OPTION_REQUESTS, "requests", 0, "FILE", COMMAND_RUN, "write one row a request (CSV)"},
     {OPTION_RECIPES, "recipes", 0, "DIR", COMMAND_VALIDATE,
      "recipes.csv: the flags that the measured servers ran with (default: their engines' defaults)"},
+    {OPTION_SERIES, "series", 0, "FILE", COMMAND_RUN, "write one row an interval and pool (CSV)"},
     {OPTION_POINT, "point", 0, "N", COMMAND_RUN, "run this point of the sweep, from 0"},
     {OPTION_STRICT, "strict", 0, NULL, COMMAND_RUN | COMMAND_SWEEP, "exit 5 if a point is saturated or misses its SLO"},
     {OPTION_STEPWISE, "stepwise", 0, NULL, COMMAND_RUN | COMMAND_SWEEP | COMMAND_VALIDATE,
@@ -151,6 +153,7 @@ static bool apply_valued(struct options *options, const struct option_row *row, 
     case OPTION_SVG: return set_path(row, text, &options->svg);
     case OPTION_RECIPES: return set_path(row, text, &options->recipes);
     case OPTION_REQUESTS: return set_path(row, text, &options->requests);
+    case OPTION_SERIES: return set_path(row, text, &options->series);
     case OPTION_CATALOG: return set_path(row, text, &options->catalog_dir);
     case OPTION_JOBS:
         if (!number_argument(row, text, 1, JOBS_MAX, &number)) {

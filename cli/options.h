@@ -43,7 +43,7 @@ struct options {
     unsigned jobs; /* 0: all cores */
     bool has_point;
     uint64_t point;
-    const char *output, *csv, *svg, *requests, *recipes, *catalog_dir; /* NULL: not given */
+    const char *output, *csv, *svg, *requests, *series, *recipes, *catalog_dir; /* NULL: not given */
     bool json, quiet, stepwise, strict, markdown, metrics, help;
 };
 

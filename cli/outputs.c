@@ -13,7 +13,7 @@
 #include "api/tokenmill.h"
 #include "cli/terminal.h"
 
-enum { OUTPUT_COUNT = 4 };
+enum { OUTPUT_COUNT = 5 };
 
 static int cannot_write(const char *path, const char *why) {
     usage_error("cannot write '%s': %s", path, why);
@@ -74,7 +74,7 @@ static int check_output(const char *path, bool must_be_regular) {
 }
 
 int outputs_check(const struct options *options) {
-    const char *paths[OUTPUT_COUNT] = {options->output, options->csv, options->requests, options->svg};
+    const char *paths[OUTPUT_COUNT] = {options->output, options->csv, options->requests, options->series, options->svg};
     for (size_t i = 0; i < OUTPUT_COUNT; i++) {
         if (paths[i] == NULL) {
             continue;

@@ -34,6 +34,7 @@ static enum tmill_status run_watched(const struct options *options, const struct
         .listener = progress_line_listen,
         .context = &line,
         .requests_path = options->requests,
+        .series = options->series != NULL,
     };
     enum tmill_status status = whole_sweep ? tmill_sweep(scenario, &inner, results, messages)
                                            : tmill_run(scenario, options->point, &inner, results, messages);
@@ -58,6 +59,11 @@ static int write_files(const struct options *options, const struct tmill_results
     if (options->csv != NULL) {
         int csv_code = written(tmill_results_write_csv(results, options->csv, messages), options->csv, options->quiet);
         code = code != 0 ? code : csv_code;
+    }
+    if (options->series != NULL) {
+        int series_code =
+            written(tmill_results_write_series(results, options->series, messages), options->series, options->quiet);
+        code = code != 0 ? code : series_code;
     }
     if (options->requests != NULL) {
         written(TMILL_DONE, options->requests, options->quiet);

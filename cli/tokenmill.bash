@@ -9,13 +9,13 @@ _tokenmill() {
         return
     fi
     case $previous in
-        -o | --output | --csv | --svg | --requests) COMPREPLY=($(compgen -f -- "$word")); return ;;
+        -o | --output | --csv | --svg | --requests | --series) COMPREPLY=($(compgen -f -- "$word")); return ;;
         --catalog | --recipes) COMPREPLY=($(compgen -d -- "$word")); return ;;
         --set | --seed | --jobs | -j | --point) return ;;
     esac
     if [[ $word == -* ]]; then
         case $command in
-            run) COMPREPLY=($(compgen -W "$study --requests --point" -- "$word")) ;;
+            run) COMPREPLY=($(compgen -W "$study --requests --series --point" -- "$word")) ;;
             sweep) COMPREPLY=($(compgen -W "$study" -- "$word")) ;;
             screen) COMPREPLY=($(compgen -W "--set --seed --json --csv --catalog --quiet --help" -- "$word")) ;;
             validate) COMPREPLY=($(compgen -W "--set --seed --jobs --json --csv --svg --recipes --stepwise --catalog --quiet --help" -- "$word")) ;;

@@ -8,6 +8,7 @@
 #include "base/quantity.h"
 #include "scenarios/scenario.h"
 #include "sim/clock.h"
+#include "sim/timeline.h"
 
 /* A point and what it hangs off. */
 struct point_box {
@@ -54,6 +55,28 @@ static bool resolve_window(struct resolver *resolver) {
                           "warmup = %gs leaves nothing of duration = %gs", warmup_s, duration_s);
     }
     return true;
+}
+
+/* A time series of so many intervals that a run can have. */
+static bool resolve_series(struct resolver *resolver) {
+    const struct view series = view_block(resolver->arena, &resolver->root, "series");
+    struct sim_config *sim = &resolver->point->sim;
+    if (!view_has(&resolver->root, "series") || !resolver_part_usable(resolver, &series)) {
+        return true;
+    }
+    const double interval_s = view_number(&series, "interval");
+    resolver->point->series_is_asked = true;
+    sim->series_interval_keys = key_of_s(interval_s);
+    sim->series_at = view_at(&series, "interval");
+    if (sim->end_key == KEY_NEVER || sim->end_key / sim->series_interval_keys < TIMELINE_INTERVALS_MAX) {
+        return true;
+    }
+    const double duration_s = key_to_s(sim->end_key);
+    return diag_error(
+        resolver->diags, sim->series_at, "series-length",
+        "intervals of %gs are %.0f over duration = %gs; a series has %d at most: give it interval: %.0fs or more",
+        interval_s, ceil(duration_s / interval_s), duration_s, TIMELINE_INTERVALS_MAX,
+        ceil(duration_s / (TIMELINE_INTERVALS_MAX - 2)));
 }
 
 /* Neither duration nor requests: every workload must be a trace, which ends by itself. */
@@ -265,6 +288,7 @@ static void resolve_all(struct resolver *resolver) {
     (void)check_end(resolver);
     (void)check_start(resolver);
     bool is_ok = resolve_window(resolver);
+    is_ok = resolve_series(resolver) && is_ok;
     is_ok = resolve_entries(resolver) && is_ok;
     if (resolver->all_usable) {
         is_ok = resolve_fleet_cost(resolver) && is_ok;

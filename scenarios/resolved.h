@@ -65,6 +65,7 @@ struct assumption {
 
 struct resolved_point {
     struct sim_config sim;
+    bool series_is_asked;     /* the scenario has a `series` block */
     struct pool_facts *pools; /* sim.pool_count */
     struct cost_terms *costs; /* sim.pool_count */
     struct fleet_terms fleet_cost;

@@ -31,6 +31,18 @@ static const struct field compare_fields[] = {
 };
 static const struct block compare_block = {"compare", FIELDS(compare_fields), NO_ALIASES};
 
+static const struct field series_fields[] = {
+    {.key = "interval",
+     .shapes = SHAPE_NUMBER,
+     .unit = "s",
+     .min = 1e-6,
+     .max = YEARS_9_S,
+     .fallback = "60s",
+     .help =
+         "Length of an interval. They begin at multiples of it; the warm-up's end splits the one that it falls into"},
+};
+static const struct block series_block = {"series", FIELDS(series_fields), NO_ALIASES};
+
 static const struct field root_fields[] = {
     {.key = "name", .shapes = SHAPE_TEXT, .is_required = true, .help = "Title of the results"},
     {.key = "extends",
@@ -78,6 +90,10 @@ static const struct field root_fields[] = {
      .modelled_max = 1,
      .help = "Runs with independent draws"},
     {.key = "stop_when", .shapes = SHAPE_SPECIAL, .not_yet = "give a `duration`", .help = "Precision to stop at"},
+    {.key = "series",
+     .shapes = SHAPE_BLOCK,
+     .block = &series_block,
+     .help = "Queue, batch, KV, ratios, power and cost over time, by pool: stored in the results file"},
     {.key = "workload",
      .shapes = SHAPE_ENTRIES,
      .block = &schema_workload_block,

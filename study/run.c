@@ -6,6 +6,7 @@
 #include "analysis/requests_csv.h"
 #include "base/arena.h"
 #include "base/check.h"
+#include "sim/clock.h"
 #include "sim/simulate.h"
 
 static double clock_s(clockid_t clock) {
@@ -120,6 +121,9 @@ static struct result *run_resolved(const struct run_request *request, const stru
 
 struct result *run_point(const struct run_request *request, struct diags *diags) {
     struct resolved_point *point = scenario_resolve(request->scenario, request->point);
+    if (request->wants_series && !point->series_is_asked) {
+        point->sim.series_interval_keys = key_of_s(SERIES_INTERVAL_S);
+    }
     double *capacities = find_capacities(request, point, diags);
     struct result *result = NULL;
     struct analytic_state *analytic = capacities != NULL ? find_analytic(point, diags) : NULL;

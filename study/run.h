@@ -5,6 +5,7 @@
 #ifndef TOKENMILL_STUDY_RUN_H
 #define TOKENMILL_STUDY_RUN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "analysis/result.h"
@@ -13,6 +14,9 @@
 #include "study/capacity.h"
 #include "study/progress.h"
 
+/* The interval of a series that the scenario does not ask for. */
+#define SERIES_INTERVAL_S 60.0
+
 struct run_request {
     const struct scenario *scenario;   // borrowed
     size_t point;                      /* of the scenario's sweep */
@@ -20,6 +24,7 @@ struct run_request {
     struct progress *progress;         // borrowed
     size_t progress_index;             /* as which point of `progress` this one reports */
     const char *requests_path;         /* where to write one row a request; NULL: nowhere. Borrowed */
+    bool wants_series;                 /* a time series even where the scenario has none: of SERIES_INTERVAL_S */
 };
 
 /* Runs the point; free the result with result_free. NULL, with diagnostics, if a trace or the file of requests failed; NULL

@@ -21,6 +21,7 @@ static bool run_indexed(void *context, size_t index, struct diags *diags) {
         .progress = sweep->progress,
         .progress_index = index,
         .requests_path = sweep->request->requests_path,
+        .wants_series = sweep->request->wants_series,
     };
     sweep->results[index] = run_point(&request, diags);
     return sweep->results[index] != NULL;

@@ -17,6 +17,7 @@ struct sweep_request {
     progress_listener *listener; /* hears of progress, may abandon the sweep; NULL: nobody */
     void *context;               // borrowed: the listener's
     const char *requests_path;   /* needs point_count 1; NULL: none */
+    bool wants_series;           /* see study/run.h */
 };
 
 /* Runs the points. WORKER_POOL_DONE: results[i] is that of point first_point + i, free each with result_free. Otherwise nothing is
