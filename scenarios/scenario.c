@@ -12,6 +12,7 @@
 #include "scenarios/resolve.h"
 #include "scenarios/schema.h"
 #include "scenarios/sweep.h"
+#include "sim/clock.h"
 
 struct scenario {
     struct arena *arena; // owned
@@ -169,38 +170,64 @@ static struct resolved_point *point_make(const struct scenario *scenario, size_t
     return resolve_tree(&scenario->context, arena, tree, is_ok, diags);
 }
 
+/* Intervals x pools that a sweep's file may have of each number of its time series; a gigabyte or so in memory while it is written. */
+enum { SERIES_CELLS_MAX = 5000000 };
+
+/* What of a sweep's points has been looked at. */
+struct checked {
+    size_t bad;
+    double series_cells;
+};
+
+/* Many points with long series each: what would be kept of them all. Of a run without a `duration` only the engine knows. */
+static bool check_series_room(const struct resolved_point *point, struct checked *checked, struct diags *diags) {
+    const struct sim_config *sim = &point->sim;
+    if (sim->series_interval_keys == 0 || sim->end_key == KEY_NEVER) {
+        return true;
+    }
+    const double before = checked->series_cells;
+    checked->series_cells += (double)sim->end_key / (double)sim->series_interval_keys * (double)sim->pool_count;
+    if (before > SERIES_CELLS_MAX || checked->series_cells <= SERIES_CELLS_MAX) {
+        return true;
+    }
+    return diag_error(
+        diags, sim->series_at, "series-length",
+        "the points' time series have more than %d intervals together (x pools); give them a longer interval",
+        SERIES_CELLS_MAX);
+}
+
 /* False if there have been enough mistakes. */
-static bool check_point(const struct scenario *scenario, size_t index, size_t *bad, struct diags *diags) {
+static bool check_point(const struct scenario *scenario, size_t index, struct checked *checked, struct diags *diags) {
     struct diags *own = diags_new();
     struct resolved_point *point = point_make(scenario, index, false, own);
-    *bad += point == NULL;
+    checked->bad += point == NULL || !check_series_room(point, checked, own);
     resolved_point_free(point);
     diags_append_new(diags, own);
     diags_free(own);
-    return diags_error_count(diags) < ERRORS_ENOUGH && *bad < BAD_POINTS_ENOUGH;
+    return diags_error_count(diags) < ERRORS_ENOUGH && checked->bad < BAD_POINTS_ENOUGH;
 }
 
 /* Every mistake once, whatever number of points has it. */
 static bool check_points(const struct scenario *scenario, struct diags *diags) {
-    size_t bad = 0;
+    struct checked checked = {0};
     for (size_t i = 0; i < scenario->sweep.point_count; i++) {
-        if (!check_point(scenario, i, &bad, diags)) {
+        if (!check_point(scenario, i, &checked, diags)) {
             break;
         }
     }
-    return bad == 0;
+    return checked.bad == 0;
 }
 
 /* Of a sweep that is wrong itself: each value of its good axes once, beside the first of the others. */
 static void check_values(const struct scenario *scenario, struct diags *diags) {
     const struct sweep *sweep = &scenario->sweep;
-    size_t bad = 0;
+    struct checked checked = {0};
     size_t stride = sweep->point_count;
-    bool goes_on = check_point(scenario, 0, &bad, diags);
+    bool goes_on = check_point(scenario, 0, &checked, diags);
     for (size_t a = 0; a < sweep->axis_count; a++) {
         stride /= sweep->axes[a].count;
         for (size_t i = 1; goes_on && i < sweep->axes[a].count && i < VALUES_ENOUGH; i++) {
-            goes_on = check_point(scenario, i * stride, &bad, diags);
+            goes_on = check_point(scenario, i * stride, &checked, diags);
         }
     }
 }

@@ -384,9 +384,10 @@ static void check_timelines(struct cluster *cluster, int64_t key) {
         const struct timeline *timeline = cluster_timeline(cluster, i);
         if (timeline != NULL && timeline->too_long) {
             cluster->failed = true;
-            diag_error(cluster->diags, config->series_at, "series-length",
-                       "a series of the run has more than %d intervals of %gs by %gs; give it a longer `interval`",
-                       TIMELINE_INTERVALS_MAX, key_to_s(config->series_interval_keys), key_to_s(key));
+            diag_error(
+                cluster->diags, config->series_at, "series-length",
+                "more than %d intervals of %gs, and the run goes on past %gs; give the series a longer `interval`",
+                TIMELINE_INTERVALS_MAX, key_to_s(config->series_interval_keys), key_to_s(key));
         }
     }
 }
