@@ -36,6 +36,7 @@ REPLICA_H = "sim/leap/replica.h"
 SERIES = "sim/leap/series.c"
 SERIES_H = "sim/leap/series.h"
 STATIC = "sim/leap/form_static.c"
+TIMELINE = "sim/timeline.c"
 TRTLLM = "sim/leap/form_trtllm.c"
 WALK = "sim/leap/walk.c"
 
@@ -114,7 +115,7 @@ MUTANTS = [
     Mutant("gaps without the client's delay", REPLICA, "    i128 delay = replica->config->token_delay;\n", "    i128 delay = 0;\n"),
     Mutant("tokens of the warm-up count", REPLICA, "tokens[replica->pool].output += counts ? tokens : 0;", "tokens[replica->pool].output += tokens;"),
     Mutant("the last token is not moved", REPLICA, "    batch->last_token_at = replica->end;\n", ""),
-    Mutant("positions computed again are not told apart", REPLICA, "tokens->recomputed += seen > before ? seen - before : 0;", ""),
+    Mutant("positions computed again are not told apart", REPLICA, ".recomputed = seen > before ? seen - before : 0,", ""),
     Mutant("completions in the order they are found", REPLICA,
            "i > 0 && cluster->requests[ending->items[i - 1]].admission > admission", "false"),
     Mutant("a padded sequence is no decoder", REPLICA, "        batch_start_decoding(cluster, replica, index);\n        batch_forget_end(",
@@ -199,7 +200,7 @@ MUTANTS = [
     Mutant("sums go to the next minute", METER, "        if (meter->sums_minute != meter->minute) {\n            flush_sums(cluster, replica);\n        }\n", ""),
     Mutant("sums are not flushed at the end", METER, "    flush_sums(cluster, replica);\n    flush_busy(cluster, replica);\n}", "    flush_busy(cluster, replica);\n}"),
     Mutant("a plain step needs no cut before it", METER, "return replica->end < meter->next_cut && !meter->at_warmup &&", "return !meter->at_warmup &&"),
-    Mutant("a stretch of the warm-up counts", METER, "    if (replica->start >= replica->meter.from) {", "    if (true) {"),
+    Mutant("a stretch of the warm-up counts", METER, "    if (replica->start >= replica->meter.from || replica->meter.cell != NULL) {", "    if (true) {"),
     Mutant("KV does not grow in a stretch", METER, "        kv_tokens += work->decode_seqs * series_moment(replica->durations, steps);\n", ""),
     Mutant("the load grid misses stretches", METER, "    add_busy(cluster, replica, replica->end);\n}\n", "}\n"),
     Mutant("backlog of the last steps end to end", METER, "replica->start != meter->busy_to || replica->backlog != meter->busy_backlog", "replica->start != meter->busy_to"),
@@ -346,6 +347,34 @@ MUTANTS = [
            "int64_t same = last > 0 ? terms :"),
     Mutant("a histogram's greatest term", HISTOGRAM, "    i128 last = first + growth * (i128)(terms - 1);",
            "    i128 last = first + growth * (i128)terms;"),
+
+    # ---- time series ----
+    Mutant("no cut at an interval's end", METER, "    if (end < meter->next_cut) {\n        meter->next_cut = end;\n    }\n", ""),
+    Mutant("an interval's sums go to the next", METER, "    flush_sums(cluster, replica);\n    meter->cell = timeline_over", "    meter->cell = timeline_over"),
+    Mutant("intervals are not entered", METER, "        enter_interval(cluster, replica, timeline);\n",
+           "        if (meter->cell == NULL) {\n            enter_interval(cluster, replica, timeline);\n        }\n"),
+    Mutant("the series has no warm-up", METER, "    if (replica->start >= replica->meter.from || replica->meter.cell != NULL) {", "    if (replica->start >= replica->meter.from) {"),
+    Mutant("the warm-up's minutes count", METER, "meter->sums_count ? amounts.energy : 0", "amounts.energy"),
+    Mutant("the warm-up's minutes count, step by step", METER, "replica->start >= meter->from ? amounts->energy : 0", "amounts->energy"),
+    Mutant("a step that straddles is not shared out among intervals", METER, "i128 to = end - replica->start < high ? end - replica->start : high;", "(void)end;\n        i128 to = high;"),
+    Mutant("a straddling step's tokens go to its start", METER, "        meter->end_cell = timeline_at_end(timeline, key);\n", "        meter->end_cell = meter->cell;\n"),
+    Mutant("a plain stretch's tokens go to the last step's", METER, "    replica->meter.end_cell = replica->meter.cell;\n", ""),
+    Mutant("nobody waits in a series", METER, "        timeline_add_levels(timeline, level->since, now, meter->from, &levels);\n", "        (void)levels;\n"),
+    Mutant("the warm-up adds to the outcome", METER, "        if (timeline_in_window(timeline, i)) {", "        if (true) {"),
+    Mutant("waiting counts twice", METER, "    out->waiting = own.waiting; /* these were counted in both */\n", ""),
+    Mutant("preemptions count twice", METER, "    out->preemptions = own.preemptions;\n", ""),
+    Mutant("decoders emit nothing in a series", REPLICA, "            replica->meter.end_cell->tokens.output += tokens;\n", ""),
+    Mutant("prompts are in no series", REPLICA, "        sum_tokens(&replica->meter.end_cell->tokens, tokens);\n", ""),
+    Mutant("preemptions are in no series", FORM, "        timeline_at_start(timeline, key)->pool.preemptions++;\n", ""),
+    Mutant("completions are in no series", ENGINE, "        timeline_at_end(timeline, key_of_instant(now))->completed++;\n", ""),
+    Mutant("the pool's queue is in no series", ENGINE, "        timeline_add_levels(timeline, level->since, now, from, &levels);\n", "        (void)levels;\n"),
+    Mutant("a series loses what lies beyond the end", TIMELINE, "        cell_add(touch(timeline, count - 1), timeline_cell_at(timeline, index));\n", ""),
+    Mutant("a step that ends with a boundary counts after it", TIMELINE, "index_of(timeline, key - 1, in_window)", "index_of(timeline, key, in_window)"),
+    Mutant("the warm-up's key is in the window", TIMELINE, "timeline->warmup == 0 || key > timeline->warmup;", "timeline->warmup == 0 || key >= timeline->warmup;"),
+    Mutant("the warm-up splits no interval", TIMELINE, ".split = warmup % interval != 0", ".split = false"),
+    Mutant("the warm-up ends where it ends for others", TIMELINE, "*end = !in_window && index == last_before(timeline) ? from :", "(void)last_before;\n    *end ="),
+    Mutant("time in the warm-up's key is in the window", TIMELINE, "        key = timeline->warmup - 1; /* a step that ends with the warm-up's key counts whole before it */\n", ""),
+    Mutant("what is taken back is added", TIMELINE, "int sign = now < since ? -1 : 1;", "int sign = 1;"),
 ]
 
 HARMLESS = [
