@@ -372,7 +372,6 @@ MUTANTS = [
     Mutant("a step that ends with a boundary counts after it", TIMELINE, "index_of(timeline, key - 1, in_window)", "index_of(timeline, key, in_window)"),
     Mutant("the warm-up's key is in the window", TIMELINE, "timeline->warmup == 0 || key > timeline->warmup;", "timeline->warmup == 0 || key >= timeline->warmup;"),
     Mutant("the warm-up splits no interval", TIMELINE, ".split = warmup % interval != 0", ".split = false"),
-    Mutant("time in the warm-up's key is in the window", TIMELINE, "        key = timeline->warmup - 1; /* a step that ends with the warm-up's key counts whole before it */\n", ""),
     Mutant("what is taken back is added", TIMELINE, "int sign = now < since ? -1 : 1;", "int sign = 1;"),
 ]
 

@@ -150,6 +150,24 @@ static void a_step_that_ends_in_the_boundarys_key_is_counted_before_it(void **st
     }
 }
 
+/* The first step ends half a key after the warm-up's end, which moves the window's begin there; the third request arrives at the warm-up's end
+ * itself, and waits for that half key before the window with the second, which gets its slot then. */
+static void a_wait_in_the_warm_ups_key_lies_before_the_window(void **state) {
+    (void)state;
+    const i128 half_key = (i128)1 << (KEY_SHIFT - 1);
+    const struct linear_step step = {.c0_s = 10 * TICK_S + 0.5 / (double)KEY_PER_S};
+    struct play play;
+    play_init(&play, 0, 0, 0, 0);
+    play_cost(&play, &step, NULL);
+    PLAY_ROWS(&play, 0, {0, 1, 1}, {0, 1, 1}, {10, 1, 1});
+    play.pools[0].batching.max_num_seqs = 1;
+    play.config.series_interval_keys = play.config.warmup_key = 10 * TICK_KEYS;
+    run(&play);
+    assert_true(cell(&play, 0)->pool.waiting == 10 * TICK + 2 * half_key);
+    assert_true(cell(&play, 1)->pool.waiting == 10 * TICK - half_key);
+    play_release(&play);
+}
+
 static void an_interval_in_which_nothing_happens_is_zero(void **state) {
     (void)state;
     static const struct play_row rows[] = {{0, 1, 1}, {100000, 1, 1}};
@@ -202,6 +220,7 @@ int main(void) {
         cmocka_unit_test(what_is_counted_belongs_to_its_instant),
         cmocka_unit_test(at_a_boundary_step_ends_come_before_and_arrivals_after),
         cmocka_unit_test(a_step_that_ends_in_the_boundarys_key_is_counted_before_it),
+        cmocka_unit_test(a_wait_in_the_warm_ups_key_lies_before_the_window),
         cmocka_unit_test(an_interval_in_which_nothing_happens_is_zero),
         cmocka_unit_test(twice_the_interval_is_the_sum_of_two),
         cmocka_unit_test(a_series_of_too_many_intervals_fails_by_name),
