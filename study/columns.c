@@ -90,10 +90,15 @@ static bool header_check(const struct columns *columns, const struct csv_table *
     return is_ok;
 }
 
+/* Numbers that are not known: empty, or what pandas writes for them. */
+static bool is_blank(const char *text) {
+    return text[0] == '\0' || span_equals_nocase(span_of(text), "nan");
+}
+
 static bool fill_number(const struct column *column, const char *text, void *out, struct diags *diags,
                         struct position at) {
     double value;
-    if (text[0] == '\0') {
+    if (is_blank(text)) {
         *(double *)out = (double)NAN;
         return true;
     }
@@ -112,10 +117,10 @@ static bool fill_number(const struct column *column, const char *text, void *out
 static bool fill_whole(const struct column *column, const char *text, void *out, struct diags *diags,
                        struct position at) {
     int64_t value = 0;
-    if (text[0] != '\0' && !text_to_int64(span_of(text), &value)) {
+    if (!is_blank(text) && !text_to_int64(span_of(text), &value)) {
         return diag_error(diags, at, "measured-value", "%s = '%s' is not a whole number", column->name, text);
     }
-    if (text[0] != '\0' && ((double)value < column->min || (double)value > column->max)) {
+    if (!is_blank(text) && ((double)value < column->min || (double)value > column->max)) {
         return diag_error(diags, at, "measured-value", "%s = %s is outside %g..%g", column->name, text, column->min,
                           column->max);
     }

@@ -494,7 +494,7 @@ void rebuild_row(const struct rebuild_context *context, const struct measured_ro
     }
     rebuilt->client = client_of(row, rebuilt->recipe, KV_BLOCK_TOK);
     rebuilt->precision = precision_of(row, rebuilt);
-    if (row->tp == 0 && row->load_kind == LOAD_MLPERF) {
+    if (row->tp == 0 && row->num_gpus != 1) {
         find_tensor_parallel(context, row, rebuilt);
         return;
     }

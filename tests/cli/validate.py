@@ -109,7 +109,7 @@ class Validate(Case):
         self.assertEqual((result["skipped"]["unknown-engine"], result["skipped"]["unknown-model"],
                           result["skipped"]["disaggregated"], result["flagged"]["speculative"]), (1, 1, 1, 1))
         self.assertEqual(result["left_out"][0], {"row_id": "b1", "reasons": ["unknown-engine"]})
-        self.assertEqual(result["left_out"][3], {"row_id": "b4", "reasons": ["speculative"]})
+        self.assertEqual(result["left_out"][3], {"row_id": "b4", "reasons": ["speculative", "unknown-recipe"]})
         ids = {row["row_id"] for row in self.rows_of("m.csv")}
         self.assertIn("b4", ids)
         self.assertFalse(ids & {"b1", "b2", "b3"})

@@ -104,10 +104,14 @@ static void the_mean_goes_before_the_median(void **state) {
     struct files *files = *state;
     struct measured measured;
     bool is_median = true;
-    const char *path = file_of(files, "m.csv", HEADER "a,m,g,vllm,qps,2.5,10,10,20,18\n");
+    const char *path = file_of(files, "m.csv",
+                               HEADER "a,m,g,vllm,qps,2.5,10,10,20,18\n"
+                                      "b,m,g,vllm,qps,2.5,10,10,NaN,18\n");
     assert_true(measured_read(&measured, path, files->arena, files->diags));
     assert_true(fabs(measured_value(&measured.rows[0], METRIC_TPOT, &is_median) - 0.020) < 1e-15);
     assert_false(is_median);
+    assert_true(fabs(measured_value(&measured.rows[1], METRIC_TPOT, &is_median) - 0.018) < 1e-15);
+    assert_true(is_median);
 }
 
 static void all_bad_values_are_said_at_once_where_they_stand(void **state) {

@@ -243,6 +243,28 @@ static void rows_that_cannot_be_rebuilt_say_why(void **state) {
     rebuild_context_free(context);
 }
 
+static void tensor_parallelism_that_nobody_states_is_the_least_that_holds_a_batch(void **state) {
+    (void)state;
+    struct rebuild_context *context = context_of(NULL, 0);
+    struct measured_row row = row_of();
+    struct rebuilt rebuilt;
+    row.model = "Llama-3.1-70B"; /* 141 GB: two GPUs of 80 GB hold it and hardly a request, four do well */
+    row.num_gpus = 8;
+    row.tp = 0;
+    rebuild_row(context, &row, &rebuilt);
+    assert_int_equal(rebuilt.skip, SKIP_NONE);
+    assert_true(rebuilt.parallelism_assumed);
+    assert_int_equal(rebuilt.point->pools[0].tensor_parallel, 4);
+    assert_int_equal(rebuilt.point->sim.pools[0].replicas, 2);
+    rebuilt_release(&rebuilt);
+    row = row_of();
+    row.tp = 0;
+    rebuild_row(context, &row, &rebuilt);
+    assert_false(rebuilt.parallelism_assumed);
+    rebuilt_release(&rebuilt);
+    rebuild_context_free(context);
+}
+
 static void keys_of_the_caller_win(void **state) {
     (void)state;
     static const char *const sets[] = {"fleet.main.batching.max_num_seqs=5",
@@ -392,6 +414,7 @@ int main(void) {
         cmocka_unit_test(ranks_of_attention_share_a_replica),
         cmocka_unit_test(each_kind_of_load_has_its_client),
         cmocka_unit_test(rows_that_cannot_be_rebuilt_say_why),
+        cmocka_unit_test(tensor_parallelism_that_nobody_states_is_the_least_that_holds_a_batch),
         cmocka_unit_test(keys_of_the_caller_win),
         cmocka_unit_test(physics_is_held_against_rows),
         cmocka_unit_test(doubtful_rows_are_flagged),
