@@ -397,29 +397,30 @@ static void put_interval_starts(struct layout *layout, size_t time, size_t lengt
     free(in_window);
 }
 
+/* A value, or a missing one, of an integer or real metric. */
+static void set_series_value(const struct series_metric *metric, const struct interval_result *interval, void *values,
+                             size_t at) {
+    if (metric->is_integer) {
+        ((int64_t *)values)[at] = interval == NULL ? NETCDF_INT64_MISSING : series_integer(metric, interval);
+    } else {
+        ((double *)values)[at] = interval == NULL ? RESULT_NONE : series_real(metric, interval);
+    }
+}
+
 /* The values of a metric in the file's order: points x pools x intervals, missing where a point has no such pool or interval. */
 static void series_values(const struct layout *layout, const struct series_metric *metric, size_t length,
                           void *values) {
     const struct result_set *set = layout->set;
     const struct names *pools = &layout->entities[METRIC_POOL];
     for (size_t at = 0; at < set->count * pools->count * length; at++) {
-        if (metric->is_integer) {
-            ((int64_t *)values)[at] = NETCDF_INT64_MISSING;
-        } else {
-            ((double *)values)[at] = RESULT_NONE;
-        }
+        set_series_value(metric, NULL, values, at);
     }
     for (size_t point = 0; point < set->count; point++) {
         const struct result *result = set->results[point];
         for (size_t p = 0; p < result->pool_count; p++) {
             const size_t first = (point * pools->count + name_index(pools, result->pools[p].name)) * length;
             for (size_t i = 0; i < result->series.count; i++) {
-                const struct interval_result *interval = series_interval(&result->pools[p], i);
-                if (metric->is_integer) {
-                    ((int64_t *)values)[first + i] = series_integer(metric, interval);
-                } else {
-                    ((double *)values)[first + i] = series_real(metric, interval);
-                }
+                set_series_value(metric, series_interval(&result->pools[p], i), values, first + i);
             }
         }
     }
