@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "study/formula.h"
 
 /* Assumptions, where neither row nor recipe says it. */
@@ -120,6 +121,20 @@ static int64_t closed_requests(struct client *client, const struct measured_row 
     return REQUESTS_PER_CLIENT * (int64_t)row->load;
 }
 
+/* A recipe may state the whole number: "300 requests". */
+static int64_t open_requests(const struct measured_row *row, const struct recipe *recipe) {
+    const char *text = recipe == NULL ? "" : recipe->client_requests_per_concurrency;
+    size_t digits = strspn(text, "0123456789");
+    int64_t stated;
+    if (!isnan(row->num_requests)) {
+        return (int64_t)row->num_requests;
+    }
+    if (strcmp(text + digits, " requests") == 0 && text_to_int64((struct span){text, digits}, &stated)) {
+        return stated;
+    }
+    return (int64_t)ceil(row->load * OPEN_LOOP_S);
+}
+
 static int64_t queued_requests(const struct measured_row *row) {
     int64_t gpus_per_replica = (row->tp > 0 ? row->tp : 1) * (row->pp > 0 ? row->pp : 1);
     int64_t replicas = row->num_gpus > gpus_per_replica ? row->num_gpus / gpus_per_replica : 1;
@@ -144,8 +159,7 @@ static void fill_sends(struct client *client, const struct measured_row *row, co
         break;
     case LOAD_QPS:
         client->rate_per_s = row->load;
-        client->requests =
-            isnan(row->num_requests) ? (int64_t)ceil(row->load * OPEN_LOOP_S) : (int64_t)row->num_requests;
+        client->requests = open_requests(row, recipe);
         break;
     case LOAD_MAX_NUM_SEQS:
         client->is_steady = true;

@@ -192,6 +192,11 @@ static void each_kind_of_load_has_its_client(void **state) {
     assert_int_equal(open.clients, 0);
     assert_int_equal(open.requests, 1500);
     assert_true(open.rate_per_s == 2.5);
+    struct recipe counted = recipes[0];
+    counted.client_requests_per_concurrency = "300 requests";
+    assert_int_equal(client_of(&row, &counted, 16).requests, 300);
+    counted.client_requests_per_concurrency = "open loop, duration-based";
+    assert_int_equal(client_of(&row, &counted, 16).requests, 1500);
     row.load_kind = LOAD_MAX_NUM_SEQS;
     row.load = 512;
     row.isl = row.osl = (double)NAN;
