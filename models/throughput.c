@@ -35,13 +35,13 @@ static void machine_times(struct throughput_machine *machine, const struct step_
     machine->head_seq_s = seconds(model->head_seq);
     machine->tok_s = seconds(model->token);
     machine->ranks = (double)step_model_ranks(model);
-    machine->context_s = seconds(model->context) / machine->ranks;
-    machine->attention_s = seconds(model->attention) / machine->ranks;
+    machine->context_s = seconds(model->context);
+    machine->attention_s = seconds(model->attention);
     machine->host_s = seconds(model->host);
     machine->host_seq_s = seconds(model->host_seq);
     machine->window_tok = (double)model->window;
-    machine->window_context_s = seconds(model->window_context) / machine->ranks;
-    machine->window_attention_s = seconds(model->window_attention) / machine->ranks;
+    machine->window_context_s = seconds(model->window_context);
+    machine->window_attention_s = seconds(model->window_attention);
 }
 
 /* Experts touched by n tokens: E (1 - (1 - k/E)^n). */

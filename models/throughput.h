@@ -15,7 +15,7 @@
  *     power                      idle + energy of a mean step / mean step, each kind of step capped at TDP as in the engine
  *     USD per Mtok               (USD/s + USD/J x power) / tok/s x 1e6
  * Windowed layers read the mean of min(context, window) over contexts spread evenly about their mean, and of each prompt W (2 P - W), P > W.
- * Ranks that attend for themselves are taken to be loaded evenly, so that nobody waits for the slowest.
+ * Of ranks that attend for themselves the slowest has its even share of decodes and prompts, at least one of each.
  * Lengths enter as means; `context_tok` and `prompt_square_tok2` carry what their spread does to attention. Outputs of one length
  * for all requests end in groups, which this does not know: it takes ends to be spread. A KV cache that is short limits B
  * to what fits on average; the engine also recomputes what it preempts, so there the analytic rate is too high. Padding to a
@@ -47,9 +47,8 @@ struct throughput_machine {
     double expert_s, expert_tok_s; /* max(expert_s x experts touched, expert_tok_s n) */
     double experts, expert_decay;  /* touched by n tokens: experts (1 - e^(-expert_decay n)); 0: dense */
     double head_s, head_seq_s;
-    double tok_s, context_s,
-        attention_s;   /* with ranks that attend for themselves: of sequences spread over them evenly */
-    double ranks;      /* of these; 1: one. A prompt alone is on one */
+    double tok_s, context_s, attention_s;
+    double ranks;      /* that attend for themselves; 1: one */
     double window_tok; /* 0: no windowed layers */
     double window_context_s, window_attention_s;
     double host_s, host_seq_s;          /* a step takes at least host_s + host_seq_s sequences */

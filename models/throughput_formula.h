@@ -82,6 +82,7 @@ struct throughput_flow {
     double mixed_seqs, mixed_tok; /* prefilled in a mixed step */
     double mixed_square;          /* and their part of the squares of prompts, which attention goes by */
     double mixed_window_square;   /* the same of windowed layers */
+    double slowest_square, slowest_window_square; /* of the rank that takes longest */
 };
 
 THROUGHPUT_INLINE struct throughput_flow throughput_flow_of(const struct throughput_machine *machine,
@@ -109,9 +110,13 @@ THROUGHPUT_INLINE struct throughput_flow throughput_flow_of(const struct through
     flow.mixed_tok = throughput_least(lengths->input_tok, machine->step_tok) * flow.mixed_seqs;
     double chunk_ratio = throughput_least(machine->step_tok * (output_held_span * divided), 1);
     flow.mixed_square = lengths->prompt_square_tok2 * chunk_ratio * flow.mixed_seqs;
-    flow.mixed_window_square = 0;
+    flow.slowest_square = flow.mixed_square;
+    flow.mixed_window_square = flow.slowest_window_square = 0;
     if ((traits & THROUGHPUT_EXTENDED) != 0) {
+        double share = throughput_greatest(1 / machine->ranks, 1 / throughput_greatest(flow.mixed_seqs, 1));
         flow.mixed_window_square = throughput_window_square(machine, lengths) * chunk_ratio * flow.mixed_seqs;
+        flow.slowest_square = flow.mixed_square * share;
+        flow.slowest_window_square = flow.mixed_window_square * share;
     }
     return flow;
 }
@@ -152,6 +157,7 @@ struct throughput_step {
 /* Contexts that the decodes of a step read. */
 struct throughput_contexts {
     double full, window;
+    double slowest, slowest_window; /* of the rank that takes longest */
 };
 
 THROUGHPUT_INLINE struct throughput_step throughput_step_of(const struct throughput_machine *machine,
@@ -161,19 +167,19 @@ THROUGHPUT_INLINE struct throughput_step throughput_step_of(const struct through
     double tokens = is_mixed ? flow->decodes + flow->mixed_tok : flow->decodes;
     double seqs = is_mixed ? flow->decodes + flow->mixed_seqs : flow->decodes;
     struct throughput_matrices matrices = throughput_matrices_of(machine, tokens, seqs, traits);
-    double s = machine->step_s + machine->decode_s * flow->decodes + machine->context_s * contexts.full +
+    double s = machine->step_s + machine->decode_s * flow->decodes + machine->context_s * contexts.slowest +
                matrices.total_s + machine->tok_s * tokens + machine->seq_s * seqs;
     double compute_s = matrices.compute_s;
     if (is_mixed) {
-        double attention_s = machine->attention_s * (0.5 * flow->mixed_square);
+        double attention_s = machine->attention_s * (0.5 * flow->slowest_square);
         compute_s += attention_s;
         s += machine->prefill_step_s + machine->prefill_tok_s * flow->mixed_tok + attention_s;
     }
     double host_s = 0;
     if ((traits & THROUGHPUT_EXTENDED) != 0) {
-        double window_s = is_mixed ? machine->window_attention_s * (0.5 * flow->mixed_window_square) : 0;
+        double window_s = is_mixed ? machine->window_attention_s * (0.5 * flow->slowest_window_square) : 0;
         compute_s += window_s;
-        s += machine->window_context_s * contexts.window + window_s;
+        s += machine->window_context_s * contexts.slowest_window + window_s;
         double least_s = machine->host_s + machine->host_seq_s * seqs;
         host_s = throughput_if_longer(least_s, s);
         s = throughput_greatest(s, least_s);
@@ -208,8 +214,7 @@ THROUGHPUT_INLINE double throughput_prefill_s(const struct throughput_machine *m
         s += throughput_greatest(flow->chunks * read_s, machine->expert_tok_s * tokens);
     }
     if ((traits & THROUGHPUT_EXTENDED) != 0) {
-        s += machine->ranks * machine->window_attention_s * (0.5 * throughput_window_square(machine, lengths));
-        s += (machine->ranks - 1) * machine->attention_s * (0.5 * lengths->prompt_square_tok2);
+        s += machine->window_attention_s * (0.5 * throughput_window_square(machine, lengths));
         s = throughput_greatest(s, flow->chunks * (machine->host_s + machine->host_seq_s));
     }
     return s;
@@ -230,8 +235,13 @@ THROUGHPUT_INLINE struct throughput_mean throughput_mean_of(const struct through
                                                             const struct throughput_flow *flow,
                                                             const struct throughput_lengths *lengths, unsigned traits) {
     struct throughput_contexts contexts = {.full = flow->decodes * lengths->context_tok};
+    contexts.slowest = contexts.full;
     if ((traits & THROUGHPUT_EXTENDED) != 0) {
-        contexts.window = flow->decodes * throughput_window_context(machine, lengths);
+        double window_context = throughput_window_context(machine, lengths);
+        double decodes = throughput_greatest(flow->decodes / machine->ranks, throughput_least(flow->decodes, 1));
+        contexts.window = flow->decodes * window_context;
+        contexts.slowest = decodes * lengths->context_tok;
+        contexts.slowest_window = decodes * window_context;
     }
     struct throughput_step pure = throughput_step_of(machine, flow, contexts, false, traits);
     struct throughput_step mixed = throughput_step_of(machine, flow, contexts, true, traits);

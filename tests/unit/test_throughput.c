@@ -118,7 +118,7 @@ static void a_host_may_take_the_longer(void **state) {
     step_model_free(rig.model);
 }
 
-/* Four ranks: 127 decodes at 575 tokens, spread evenly; a prompt is on one. */
+/* Four ranks: 127 decodes at 575 tokens, spread evenly; a prompt is on one, and so is one decode of two in a batch of two tokens' answers. */
 static void ranks_share_contexts_evenly(void **state) {
     (void)state;
     struct throughput_rig rig = rig_of(windowed_8b(300), 4, PLENTY_OF_BLOCKS);
@@ -141,6 +141,13 @@ static void ranks_share_contexts_evenly(void **state) {
     const struct step_work decodes = {
         .decode_seqs = 127, .decode_context = 127 * 575, .decode_window_context = 127 * 300, .ranks = ranks};
     assert_near(made.decode_s, step_s(&rig, &decodes), 1e-6);
+    const struct throughput_load two = load_of(4, 575, 2);
+    ranks[0] = (struct rank_work){.decode_context = 575, .decode_window_context = 300};
+    const struct step_work few = {
+        .decode_seqs = 2, .decode_context = 2 * 575, .decode_window_context = 2 * 300, .ranks = ranks};
+    ranks[1] = ranks[0];
+    ranks[2] = ranks[3] = (struct rank_work){0};
+    assert_near(throughput_of(&rig.machine, &two).decode_s, step_s(&rig, &few), 1e-6);
     step_model_free(rig.model);
 }
 
