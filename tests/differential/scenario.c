@@ -205,10 +205,10 @@ static void heat_prompts(struct dice *dice, struct step_model *model) {
         model->pad_multiple = between(dice, 2, 16);
         model->pad_token = 0;
     }
-    if (model->ranks > 1 && chance(dice, 0.8)) { /* contexts draw all that one rank has time for */
+    if (chance(dice, 0.5)) { /* contexts draw all that one rank has time for, or more */
         const int64_t times = between(dice, 1, 200);
         model->context = times * (model->seq / 2000);
-        model->work.flop_per_context = times;
+        model->work.flop_per_context = chance(dice, 0.7) ? times : 2 * times;
     }
     if (model->window > 0) { /* windowed context draws more, or less, than its time allows */
         const int64_t part = 50 * (model->seq / 2000);
