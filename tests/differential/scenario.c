@@ -196,7 +196,7 @@ static void heat_prompts(struct dice *dice, struct step_model *model) {
     model->body_token = model->head_seq = model->token = model->prefill_token = 0;
     model->seq = between(dice, 1000000, (int64_t)(1e-3 * UNIT_PER_S));
     model->work = (struct work_model){
-        .flop_per_token = 1000,
+        .flop_per_token = chance(dice, 0.8) ? 1000 : 3000,
         .energy_per_flop = power_mw * (model->seq / 2000),
         .active_mw = 1000,
         .cap_mw = 1000 + power_mw,
@@ -208,6 +208,7 @@ static void heat_prompts(struct dice *dice, struct step_model *model) {
     if (chance(dice, 0.5)) { /* contexts draw all that one rank has time for, or more */
         const int64_t times = between(dice, 1, 200);
         model->context = times * (model->seq / 2000);
+        model->context += model->context >> 20; /* room for rounding */
         model->work.flop_per_context = chance(dice, 0.7) ? times : 2 * times;
     }
     if (model->window > 0) { /* windowed context draws more, or less, than its time allows */
