@@ -1,0 +1,396 @@
+#include "models/kernels.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/fmath.h"
+#include "models/kernels_table.h"
+#include "models/parallel.h"
+
+static const double US = 1e-6;
+
+struct kernels {
+    struct kernel_setup setup;
+    enum kernel_arch arch;
+    enum kernel_format attention_format, ffn_format, expert_format;
+    double byte_per_s, peak16_flop_per_s;
+    double attention_ranks; /* that share the attention of one sequence */
+    double layers, attention_layers, expert_layers, dense_layers;
+    double *pick_ratio; /* owned: chance that a token picks expert e, most popular first; NULL: dense */
+};
+
+/* ---- what is there ---- */
+
+static enum kernel_arch arch_of(const struct gpu *gpu) {
+    static const struct {
+        const char *name;
+        enum kernel_arch arch;
+    } names[] = {{"Hopper", KERNELS_HOPPER}, {"Blackwell", KERNELS_BLACKWELL}, {"Ampere", KERNELS_AMPERE},
+                 {"Ada", KERNELS_ADA},       {"CDNA", KERNELS_CDNA},           {"Turing", KERNELS_AMPERE},
+                 {"Volta", KERNELS_AMPERE}};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strncmp(gpu->arch, names[i].name, strlen(names[i].name)) == 0) {
+            return names[i].arch;
+        }
+    }
+    return KERNELS_HOPPER;
+}
+
+/* int8 computes as fp8 does; int4 is weight-only, as MX4 is: math in 16 bit. */
+static enum kernel_format format_of(enum precision precision) {
+    switch (precision) {
+    case PRECISION_FP8:
+    case PRECISION_INT8:
+        return FORMAT_8;
+    case PRECISION_FP4:
+        return FORMAT_4;
+    case PRECISION_INT4:
+        return FORMAT_MX4;
+    default:
+        return FORMAT_16;
+    }
+}
+
+static double weight_byte(enum kernel_format format) {
+    static const double bytes[FORMAT_COUNT] = {2, 1, 0.5625, 0.53125};
+    return bytes[format];
+}
+
+/* Of an activation that goes into a product. */
+static double activation_byte(enum kernel_format format) {
+    static const double bytes[FORMAT_COUNT] = {2, 1, 0.5625, 2};
+    return bytes[format];
+}
+
+static double peak_of(const struct kernels *kernels, enum kernel_format format) {
+    static const enum precision precisions[FORMAT_COUNT] = {PRECISION_BF16, PRECISION_FP8, PRECISION_FP4, PRECISION_BF16};
+    double peak = gpu_peak_flop_per_s(kernels->setup.gpu, precisions[format]);
+    if (isnan(peak) && format == FORMAT_4) {
+        peak = gpu_peak_flop_per_s(kernels->setup.gpu, PRECISION_FP8);
+    }
+    return isnan(peak) ? kernels->peak16_flop_per_s : peak;
+}
+
+/* Models whose experts were published in 4 bit keep 16 bit elsewhere and pack them as MXFP4; others quantised to 4 bit leave attention at 16. */
+static void find_formats(struct kernels *kernels) {
+    const struct llm *llm = kernels->setup.llm;
+    enum kernel_format format = format_of(kernels->setup.precision);
+    bool is_moe = llm->experts > 0;
+    bool is_mx = is_moe && llm->default_precision == PRECISION_FP4 && format != FORMAT_16;
+    kernels->ffn_format = format;
+    kernels->expert_format = is_mx ? FORMAT_MX4 : format;
+    kernels->attention_format = is_mx || (is_moe && format == FORMAT_4) ? FORMAT_16 : format;
+}
+
+bool kernels_check(const struct kernel_setup *setup, struct diags *diags, struct position at) {
+    const struct gpu *gpu = setup->gpu;
+    bool has_peak = !isnan(gpu_peak_flop_per_s(gpu, PRECISION_BF16));
+    bool is_ok = true;
+    if (isnan(gpu->mem_bw_gb_per_s)) {
+        is_ok = diag_error(diags, at, "catalogue-blank", "mem_bw_gb_per_s of %s is blank; define the GPU with it", gpu->name);
+    }
+    if (!has_peak) {
+        is_ok = diag_error(diags, at, "catalogue-blank", "bf16_dense_tflops of %s is blank; define the GPU with it", gpu->name);
+    }
+    return is_ok;
+}
+
+/* ---- experts ---- */
+
+/* Chances that a token picks each expert: 1 - (1 - p_e)^k for Zipf's p_e, scaled until they sum to k, none above 1. */
+static double *pick_ratios(int64_t experts, int64_t experts_per_tok, double zipf) {
+    enum { ROUNDS_MAX = 60 };
+    double *ratios = xcalloc((size_t)experts, sizeof *ratios);
+    double total = 0, wanted = (double)experts_per_tok;
+    for (int64_t e = 0; e < experts; e++) {
+        ratios[e] = fm_pow((double)(e + 1), -zipf);
+        total += ratios[e];
+    }
+    for (int64_t e = 0; e < experts; e++) {
+        double missed = 1 - ratios[e] / total;
+        ratios[e] = missed > 0 ? 1 - fm_pow(missed, wanted) : 1;
+    }
+    for (int round = 0; round < ROUNDS_MAX; round++) {
+        double sum = 0;
+        for (int64_t e = 0; e < experts; e++) {
+            sum += ratios[e];
+        }
+        if (fabs(sum - wanted) < 1e-7) {
+            break;
+        }
+        for (int64_t e = 0; e < experts; e++) {
+            ratios[e] = fmin(1, ratios[e] * wanted / sum);
+        }
+    }
+    return ratios;
+}
+
+/* The experts among first, first + step, ... that `tokens` touch. */
+static double touched(const struct kernels *kernels, double tokens, int64_t first, int64_t step) {
+    double sum = 0;
+    for (int64_t e = first; e < kernels->setup.llm->experts; e += step) {
+        double missed = 1 - kernels->pick_ratio[e];
+        sum += missed > 0 ? 1 - fm_pow(missed, tokens) : (tokens > 0 ? 1 : 0);
+    }
+    return sum;
+}
+
+double kernels_touched(const struct kernels *kernels, double tokens) {
+    return kernels->pick_ratio == NULL || tokens <= 0 ? 0 : touched(kernels, tokens, 0, 1);
+}
+
+/* On the busiest rank, experts dealt in order of popularity: those touched, and tokens of them over the mean rank's. */
+static void busiest_rank(const struct kernels *kernels, double tokens, double *most, double *imbalance) {
+    int64_t ranks = kernels->setup.expert_parallel;
+    double greatest = 0, total = 0;
+    *most = 0;
+    for (int64_t rank = 0; rank < ranks; rank++) {
+        double share = 0;
+        for (int64_t e = rank; e < kernels->setup.llm->experts; e += ranks) {
+            share += kernels->pick_ratio[e];
+        }
+        greatest = fmax(greatest, share);
+        total += share;
+        *most = fmax(*most, touched(kernels, tokens, rank, ranks));
+    }
+    *imbalance = greatest / (total / (double)ranks);
+}
+
+static const struct expert_constants *experts_of(const struct kernels *kernels) {
+    return &expert_table[kernels->arch][kernels->expert_format];
+}
+
+double kernels_expert_s(const struct kernels *kernels, double tokens) {
+    const struct kernel_setup *setup = &kernels->setup;
+    const struct llm *llm = setup->llm;
+    if (kernels->pick_ratio == NULL || tokens <= 0) {
+        return 0;
+    }
+    const struct expert_constants *constants = experts_of(kernels);
+    double most, imbalance;
+    busiest_rank(kernels, tokens, &most, &imbalance);
+    double experts_ranks = (double)setup->expert_parallel;
+    double width = (double)llm->moe_ffn_dim * experts_ranks / (double)setup->tensor_parallel;
+    double params = (llm->ffn_matrices > 0 ? (double)llm->ffn_matrices : 3) * (double)llm->hidden * width;
+    double rate = constants->memory_ratio * kernels->byte_per_s;
+    bool unpacks = kernels->arch == KERNELS_HOPPER &&
+                   (kernels->expert_format == FORMAT_MX4 || kernels->expert_format == FORMAT_4);
+    rate = unpacks ? fmin(rate, KERNELS_HOPPER_UNPACK_BYTE_PER_S) : rate;
+    double reading = most * params * weight_byte(kernels->expert_format) / rate;
+    double flop = 2 * tokens * (double)llm->experts_per_tok / experts_ranks * imbalance * params;
+    double computing = flop / (constants->compute_ratio * peak_of(kernels, kernels->expert_format));
+    double corner = fm_pow(fm_pow(reading, constants->sharpness) + fm_pow(computing, constants->sharpness),
+                           1 / constants->sharpness);
+    double moving = constants->activation_passes * tokens * (double)llm->hidden * 4 / kernels->byte_per_s;
+    return kernels->expert_layers * (corner + moving);
+}
+
+double kernels_expert_launch_s(const struct kernels *kernels) {
+    return kernels->pick_ratio == NULL ? 0 : kernels->expert_layers * experts_of(kernels)->launch_us * US;
+}
+
+/* ---- matrix products ---- */
+
+/* [tokens, in] x [in, out]. */
+static double gemm_s(const struct kernels *kernels, double tokens, double out, double in, enum kernel_format format) {
+    const struct gemm_constants *constants = &gemm_table[kernels->arch][format];
+    double bytes = out * in * weight_byte(format) + tokens * (in * activation_byte(format) + out * 2);
+    double reading = bytes / (constants->memory_ratio * kernels->byte_per_s);
+    double computing = 2 * tokens * out * in / (constants->compute_ratio * peak_of(kernels, format));
+    double p = constants->sharpness;
+    return constants->t0_us * US + fm_pow(fm_pow(reading, p) + fm_pow(computing, p), 1 / p);
+}
+
+/* Projections of one layer's attention for the tokens of one attention rank. */
+static double projections_s(const struct kernels *kernels, double tokens) {
+    const struct llm *llm = kernels->setup.llm;
+    enum kernel_format format = kernels->attention_format;
+    double hidden = (double)llm->hidden, heads = (double)llm->heads / kernels->attention_ranks;
+    if (llm->attention != ATTENTION_MLA) {
+        double dim = (double)llm->head_dim;
+        double kv_heads = fmax(1, (double)llm->kv_heads / kernels->attention_ranks);
+        return gemm_s(kernels, tokens, (heads + 2 * kv_heads) * dim, hidden, format) +
+               gemm_s(kernels, tokens, hidden, heads * dim, format);
+    }
+    double rank = (double)llm->mla_kv_rank, rope = (double)llm->mla_rope_dim;
+    double nope = (double)llm->mla_nope_dim, value = (double)llm->mla_v_dim;
+    double down = gemm_s(kernels, tokens, (double)llm->mla_q_rank + rank + rope, hidden, format);
+    double query = llm->mla_q_rank > 0 ? gemm_s(kernels, tokens, heads * (nope + rope), (double)llm->mla_q_rank, format)
+                                       : gemm_s(kernels, tokens, heads * (nope + rope), hidden, format);
+    double absorbed = heads * rank * (nope + value);
+    double absorb = KERNELS_MLA_ABSORB_US * US +
+                    absorbed * 2 / (KERNELS_MLA_ABSORB_MEMORY_RATIO * kernels->byte_per_s) +
+                    2 * tokens * absorbed / (KERNELS_MLA_ABSORB_COMPUTE_RATIO * kernels->peak16_flop_per_s);
+    return down + query + absorb + gemm_s(kernels, tokens, hidden, heads * value, format);
+}
+
+/* A gated feed-forward has up and gate in one product. */
+static double ffn_s(const struct kernels *kernels, double tokens, double width, enum kernel_format format) {
+    const struct llm *llm = kernels->setup.llm;
+    double hidden = (double)llm->hidden;
+    double up = llm->ffn_matrices == 2 ? width : 2 * width;
+    return gemm_s(kernels, tokens, up, hidden, format) + gemm_s(kernels, tokens, hidden, width, format);
+}
+
+/* What a hybrid's layer without a KV cache has besides projections. */
+static double linear_attention_s(const struct kernels *kernels, double tokens) {
+    double ranks = (double)kernels->setup.tensor_parallel;
+    double state = KERNELS_LINEAR_STATE_NUMBER * 4 * 2 / ranks;
+    return KERNELS_LINEAR_LAUNCH_US * US + tokens * state / (KERNELS_ELEMENT_MEMORY_RATIO * kernels->byte_per_s) +
+           gemm_s(kernels, tokens, KERNELS_LINEAR_GATE_WIDTH / ranks, (double)kernels->setup.llm->hidden,
+                  kernels->attention_format);
+}
+
+static double elements_s(const struct kernels *kernels, double tokens) {
+    const struct llm *llm = kernels->setup.llm;
+    double width = llm->ffn_dim > 0 ? (double)llm->ffn_dim : (double)(llm->moe_ffn_dim * llm->experts_per_tok);
+    double numbers = KERNELS_ELEMENT_STREAM_PASSES * (double)llm->hidden +
+                     KERNELS_ELEMENT_WIDTH_PASSES * width / (double)kernels->setup.tensor_parallel;
+    return kernels->layers * tokens * numbers * 2 / (KERNELS_ELEMENT_MEMORY_RATIO * kernels->byte_per_s);
+}
+
+double kernels_matrix_s(const struct kernels *kernels, double tokens) {
+    const struct kernel_setup *setup = &kernels->setup;
+    const struct llm *llm = setup->llm;
+    double ranks = (double)setup->tensor_parallel;
+    double own = tokens / (double)setup->attention_dp;
+    double linear_layers = kernels->layers - kernels->attention_layers;
+    double total = kernels->layers * projections_s(kernels, own);
+    if (linear_layers > 0) {
+        total += linear_layers * linear_attention_s(kernels, own);
+    }
+    if (kernels->dense_layers > 0) {
+        total += kernels->dense_layers * ffn_s(kernels, tokens, (double)llm->ffn_dim / ranks, kernels->ffn_format);
+    }
+    if (kernels->expert_layers > 0) {
+        double router = gemm_s(kernels, tokens, (double)llm->experts, (double)llm->hidden, FORMAT_16);
+        double width = (double)(llm->shared_experts * llm->moe_ffn_dim) / ranks;
+        double shared = llm->shared_experts > 0 ? ffn_s(kernels, tokens, width, kernels->ffn_format) : 0;
+        total += kernels->expert_layers * (router + shared);
+    }
+    return total + elements_s(kernels, tokens);
+}
+
+double kernels_head_s(const struct kernels *kernels, double sequences) {
+    const struct llm *llm = kernels->setup.llm;
+    double width = (double)llm->vocab / (double)kernels->setup.tensor_parallel;
+    return gemm_s(kernels, sequences, width, (double)llm->hidden, FORMAT_16);
+}
+
+/* ---- collectives ---- */
+
+static enum kernel_link link_of(const struct kernels *kernels) {
+    const struct gpu *gpu = kernels->setup.gpu;
+    static const enum kernel_link by_arch[KERNELS_ARCH_COUNT] = {
+        [KERNELS_HOPPER] = LINK_HOPPER, [KERNELS_BLACKWELL] = LINK_BLACKWELL, [KERNELS_AMPERE] = LINK_AMPERE,
+        [KERNELS_ADA] = LINK_HOPPER,    [KERNELS_CDNA] = LINK_CDNA,
+    };
+    if (!isnan(gpu->nvlink_gb_per_s)) {
+        return by_arch[kernels->arch];
+    }
+    return gpu->pcie_gen >= 5 ? LINK_PCIE5 : LINK_PCIE4;
+}
+
+double kernels_collective_s(const struct kernels *kernels, double tokens) {
+    const struct kernel_setup *setup = &kernels->setup;
+    int64_t ranks = setup->tensor_parallel > setup->attention_dp ? setup->tensor_parallel : setup->attention_dp;
+    if (ranks <= 1) {
+        return 0;
+    }
+    const struct collective_constants *constants = &collective_table[setup->engine][link_of(kernels)];
+    struct collective_line link = link_line(setup->gpu, ranks, setup->gpus_per_node);
+    double bytes = tokens * (double)setup->llm->hidden * 2;
+    double others = (double)(ranks - 1);
+    double one = (constants->base_us + constants->rank_us * others) * US + link.latency_s +
+                 2 * others / (double)ranks * bytes * link.s_per_byte / constants->link_ratio;
+    double count = setup->attention_dp > 1 ? 1 : 2;
+    return count * kernels->layers * one;
+}
+
+/* ---- attention ---- */
+
+/* Bytes of KV per token that a full layer of one rank reads. */
+static double kv_layer_byte(const struct kernels *kernels) {
+    const struct llm *llm = kernels->setup.llm;
+    double number_byte = precision_byte_per_kv(kernels->setup.kv_precision);
+    if (llm->attention == ATTENTION_MLA) {
+        return (double)(llm->mla_kv_rank + llm->mla_rope_dim) * number_byte;
+    }
+    return 2 * fmax(1, (double)llm->kv_heads / kernels->attention_ranks) * (double)llm->head_dim * number_byte;
+}
+
+static double kv_rate_byte_per_s(const struct kernels *kernels) {
+    const struct attention_constants *constants = &attention_table[kernels->arch];
+    if (precision_byte_per_kv(kernels->setup.kv_precision) > 1) {
+        return constants->memory_16_ratio * kernels->byte_per_s;
+    }
+    double rate = constants->memory_8_ratio * kernels->byte_per_s;
+    return kernels->arch == KERNELS_HOPPER ? fmin(rate, KERNELS_HOPPER_KV8_BYTE_PER_S) : rate;
+}
+
+/* FLOP of one new token over one token of context in a layer of one rank, decoding (latent) and prefilling (expanded). */
+static double decode_pair_flop(const struct kernels *kernels) {
+    const struct llm *llm = kernels->setup.llm;
+    double heads = (double)llm->heads / kernels->attention_ranks;
+    return llm->attention == ATTENTION_MLA ? 2 * heads * (double)(2 * llm->mla_kv_rank + llm->mla_rope_dim) : 0;
+}
+
+static double prefill_pair_flop(const struct kernels *kernels) {
+    const struct llm *llm = kernels->setup.llm;
+    double heads = (double)llm->heads / kernels->attention_ranks;
+    return llm->attention == ATTENTION_MLA
+               ? 2 * heads * (double)(llm->mla_nope_dim + llm->mla_rope_dim + llm->mla_v_dim)
+               : 4 * heads * (double)llm->head_dim;
+}
+
+struct kernel_attention kernels_attention(const struct kernels *kernels) {
+    const struct llm *llm = kernels->setup.llm;
+    const struct attention_constants *constants = &attention_table[kernels->arch];
+    double windowed = kernels->attention_layers * llm_window_ratio(llm), full = kernels->attention_layers - windowed;
+    double kv_heads = llm->attention == ATTENTION_MLA ? 1 : fmax(1, (double)llm->kv_heads / kernels->attention_ranks);
+    double context_s = kv_layer_byte(kernels) / kv_rate_byte_per_s(kernels);
+    context_s = fmax(context_s, decode_pair_flop(kernels) / (KERNELS_MLA_DECODE_RATIO * kernels->peak16_flop_per_s));
+    double pair_s = prefill_pair_flop(kernels) / (constants->compute_ratio * kernels->peak16_flop_per_s);
+    double numbers = ((double)llm->heads * 2 / kernels->attention_ranks + 2 * kv_heads) * (double)llm->head_dim;
+    return (struct kernel_attention){
+        .step_s = kernels->attention_layers * constants->step_us * US,
+        .sequence_s = kernels->attention_layers * constants->sequence_us * US * kv_heads,
+        .context_s = full * context_s,
+        .window_context_s = windowed * context_s,
+        .prefill_pair_s = full * pair_s,
+        .prefill_window_pair_s = windowed * pair_s,
+        .prefill_token_s = kernels->attention_layers * numbers * 2 / (constants->activation_ratio * kernels->byte_per_s),
+    };
+}
+
+/* ---- the whole ---- */
+
+struct kernels *kernels_new(const struct kernel_setup *setup) {
+    const struct llm *llm = setup->llm;
+    struct kernels *kernels = xcalloc(1, sizeof *kernels);
+    CHECK(setup->tensor_parallel > 0 && setup->expert_parallel > 0 && setup->attention_dp > 0);
+    kernels->setup = *setup;
+    kernels->arch = arch_of(setup->gpu);
+    kernels->byte_per_s = gpu_peak_byte_per_s(setup->gpu);
+    kernels->peak16_flop_per_s = gpu_peak_flop_per_s(setup->gpu, PRECISION_BF16);
+    kernels->attention_ranks = fmax(1, (double)(setup->tensor_parallel / setup->attention_dp));
+    kernels->layers = (double)llm->layers;
+    kernels->attention_layers = (double)llm_attention_layers(llm);
+    kernels->expert_layers = (double)llm_moe_layers(llm);
+    kernels->dense_layers = kernels->layers - kernels->expert_layers;
+    find_formats(kernels);
+    if (llm->experts > 0) {
+        kernels->pick_ratio = pick_ratios(llm->experts, llm->experts_per_tok, experts_of(kernels)->zipf);
+    }
+    return kernels;
+}
+
+void kernels_free(struct kernels *kernels) {
+    if (kernels != NULL) {
+        free(kernels->pick_ratio);
+        free(kernels);
+    }
+}

@@ -1,0 +1,62 @@
+/* kernels.h - what a step's kernels take on one GPU of a replica, by shape, number format and architecture.
+ *
+ * Every formula is a rate of the datasheet times a share that kernels of the architecture were measured to reach, so that it carries over
+ * to a GPU that nobody measured: em of bandwidth, ec of the peak. A GEMM [m, k] x [k, n] takes
+ *     t0 + ((bytes / (em BW))^p + (FLOP / (ec peak))^p)^(1/p)
+ * which is the longer of the two with a smooth corner. Experts: the same over the experts that the tokens touch, on the busiest rank; touched =
+ * sum over e of 1 - (1 - q_e)^tokens, with q_e the chance that a token picks expert e, Zipf-distributed. Decode attention: bytes of KV over
+ * em BW, affine in context. Prefill attention: FLOP / (ea peak). An all-reduce of n bytes over r ranks: a + b (r - 1) + 2 (r - 1) / r n / (e link).
+ * Constants: kernels_table.h, with their sources. Times in seconds, of all layers; tokens and sequences are the replica's. */
+#ifndef TOKENMILL_MODELS_KERNELS_H
+#define TOKENMILL_MODELS_KERNELS_H
+
+#include "models/gpu.h"
+#include "models/llm.h"
+#include "models/serving_engine.h"
+
+struct kernel_setup {
+    const struct llm *llm; /* borrowed */
+    const struct gpu *gpu; /* borrowed */
+    enum precision precision, kv_precision;
+    enum serving_engine engine; /* whose all-reduce */
+    int64_t tensor_parallel, expert_parallel, attention_dp, gpus_per_node;
+};
+
+struct kernels;
+
+/* The datasheet must have peaks and bandwidth (kernels_check). The setup is copied. */
+struct kernels *kernels_new(const struct kernel_setup *setup);
+void kernels_free(struct kernels *kernels); /* accepts NULL */
+
+/* Rule "catalogue-blank" if the GPU's row lacks a figure that is needed. */
+bool kernels_check(const struct kernel_setup *setup, struct diags *diags, struct position at);
+
+/* Matrix products of all layers but the routed experts', and element-wise kernels, for a step of so many tokens. */
+double kernels_matrix_s(const struct kernels *kernels, double tokens);
+
+/* Routed experts, without launching them; and launching them. 0 for a dense model. */
+double kernels_expert_s(const struct kernels *kernels, double tokens);
+double kernels_expert_launch_s(const struct kernels *kernels);
+
+/* Collectives: two all-reduces a layer; with attention data parallelism gather and scatter around the experts. */
+double kernels_collective_s(const struct kernels *kernels, double tokens);
+
+/* The LM head for so many sampled positions. */
+double kernels_head_s(const struct kernels *kernels, double sequences);
+
+/* Attention. Prefill: of a chunk of n tokens after c others, per_pair x (c + n / 2) x n + per_token x n, of windowed layers min(c + n / 2, window). */
+struct kernel_attention {
+    double step_s;     /* a decoding or prefilling step */
+    double sequence_s; /* each decode */
+    double context_s;  /* each token of context of a decode, full layers; */
+    double window_context_s;
+    double prefill_pair_s, prefill_window_pair_s, prefill_token_s;
+};
+
+/* Of one attention rank: with attention data parallelism of its own sequences. */
+struct kernel_attention kernels_attention(const struct kernels *kernels);
+
+/* The experts that so many tokens touch in a layer, of all ranks; for bytes and energy. */
+double kernels_touched(const struct kernels *kernels, double tokens);
+
+#endif
