@@ -43,14 +43,10 @@ static enum kernel_arch arch_of(const struct gpu *gpu) {
 static enum kernel_format format_of(enum precision precision) {
     switch (precision) {
     case PRECISION_FP8:
-    case PRECISION_INT8:
-        return FORMAT_8;
-    case PRECISION_FP4:
-        return FORMAT_4;
-    case PRECISION_INT4:
-        return FORMAT_MX4;
-    default:
-        return FORMAT_16;
+    case PRECISION_INT8: return FORMAT_8;
+    case PRECISION_FP4: return FORMAT_4;
+    case PRECISION_INT4: return FORMAT_MX4;
+    default: return FORMAT_16;
     }
 }
 
@@ -66,7 +62,8 @@ static double activation_byte(enum kernel_format format) {
 }
 
 static double peak_of(const struct kernels *kernels, enum kernel_format format) {
-    static const enum precision precisions[FORMAT_COUNT] = {PRECISION_BF16, PRECISION_FP8, PRECISION_FP4, PRECISION_BF16};
+    static const enum precision precisions[FORMAT_COUNT] = {PRECISION_BF16, PRECISION_FP8, PRECISION_FP4,
+                                                            PRECISION_BF16};
     double peak = gpu_peak_flop_per_s(kernels->setup.gpu, precisions[format]);
     if (isnan(peak) && format == FORMAT_4) {
         peak = gpu_peak_flop_per_s(kernels->setup.gpu, PRECISION_FP8);
@@ -90,10 +87,12 @@ bool kernels_check(const struct kernel_setup *setup, struct diags *diags, struct
     bool has_peak = !isnan(gpu_peak_flop_per_s(gpu, PRECISION_BF16));
     bool is_ok = true;
     if (isnan(gpu->mem_bw_gb_per_s)) {
-        is_ok = diag_error(diags, at, "catalogue-blank", "mem_bw_gb_per_s of %s is blank; define the GPU with it", gpu->name);
+        is_ok = diag_error(diags, at, "catalogue-blank", "mem_bw_gb_per_s of %s is blank; define the GPU with it",
+                           gpu->name);
     }
     if (!has_peak) {
-        is_ok = diag_error(diags, at, "catalogue-blank", "bf16_dense_tflops of %s is blank; define the GPU with it", gpu->name);
+        is_ok = diag_error(diags, at, "catalogue-blank", "bf16_dense_tflops of %s is blank; define the GPU with it",
+                           gpu->name);
     }
     return is_ok;
 }
@@ -176,8 +175,8 @@ double kernels_expert_s(const struct kernels *kernels, double tokens) {
     double width = (double)llm->moe_ffn_dim * experts_ranks / (double)setup->tensor_parallel;
     double params = (llm->ffn_matrices > 0 ? (double)llm->ffn_matrices : 3) * (double)llm->hidden * width;
     double rate = constants->memory_ratio * kernels->byte_per_s;
-    bool unpacks = kernels->arch == KERNELS_HOPPER &&
-                   (kernels->expert_format == FORMAT_MX4 || kernels->expert_format == FORMAT_4);
+    bool unpacks =
+        kernels->arch == KERNELS_HOPPER && (kernels->expert_format == FORMAT_MX4 || kernels->expert_format == FORMAT_4);
     rate = unpacks ? fmin(rate, KERNELS_HOPPER_UNPACK_BYTE_PER_S) : rate;
     double reading = most * params * weight_byte(kernels->expert_format) / rate;
     double flop = 2 * tokens * (double)llm->experts_per_tok / experts_ranks * imbalance * params;
@@ -362,7 +361,8 @@ struct kernel_attention kernels_attention(const struct kernels *kernels) {
         .window_context_s = windowed * context_s,
         .prefill_pair_s = full * pair_s,
         .prefill_window_pair_s = windowed * pair_s,
-        .prefill_token_s = kernels->attention_layers * numbers * 2 / (constants->activation_ratio * kernels->byte_per_s),
+        .prefill_token_s =
+            kernels->attention_layers * numbers * 2 / (constants->activation_ratio * kernels->byte_per_s),
     };
 }
 

@@ -17,10 +17,22 @@ struct gemm_constants {
 };
 
 static const struct gemm_constants gemm_table[KERNELS_ARCH_COUNT][FORMAT_COUNT] = {
-    [KERNELS_HOPPER] = {{3.7, 0.855, 0.805, 4.0}, {7.2, 0.85, 0.60, 1.65}, {7.2, 0.80, 0.60, 1.65}, {3.7, 0.855, 0.805, 4.0}},
-    [KERNELS_BLACKWELL] = {{3.7, 0.79, 0.71, 3.4}, {7.8, 0.75, 0.44, 2.06}, {7.9, 0.83, 0.41, 2.24}, {3.7, 0.79, 0.71, 3.4}},
-    [KERNELS_AMPERE] = {{5.8, 0.76, 0.85, 1.71}, {5.8, 0.76, 0.85, 1.71}, {5.8, 0.76, 0.85, 1.71}, {5.8, 0.76, 0.85, 1.71}},
-    [KERNELS_ADA] = {{2.0, 0.77, 0.60, 3.96}, {2.7, 0.74, 0.49, 1.53}, {2.7, 0.74, 0.49, 1.53}, {2.0, 0.77, 0.60, 3.96}},
+    [KERNELS_HOPPER] = {{3.7, 0.855, 0.805, 4.0},
+                        {7.2, 0.85, 0.60, 1.65},
+                        {7.2, 0.80, 0.60, 1.65},
+                        {3.7, 0.855, 0.805, 4.0}},
+    [KERNELS_BLACKWELL] = {{3.7, 0.79, 0.71, 3.4},
+                           {7.8, 0.75, 0.44, 2.06},
+                           {7.9, 0.83, 0.41, 2.24},
+                           {3.7, 0.79, 0.71, 3.4}},
+    [KERNELS_AMPERE] = {{5.8, 0.76, 0.85, 1.71},
+                        {5.8, 0.76, 0.85, 1.71},
+                        {5.8, 0.76, 0.85, 1.71},
+                        {5.8, 0.76, 0.85, 1.71}},
+    [KERNELS_ADA] = {{2.0, 0.77, 0.60, 3.96},
+                     {2.7, 0.74, 0.49, 1.53},
+                     {2.7, 0.74, 0.49, 1.53},
+                     {2.0, 0.77, 0.60, 3.96}},
     [KERNELS_CDNA] = {{6.0, 0.70, 0.50, 2.5}, {8.0, 0.65, 0.45, 2.0}, {8.0, 0.65, 0.35, 2.0}, {6.0, 0.70, 0.50, 2.5}},
 };
 
@@ -63,16 +75,18 @@ struct attention_constants {
 };
 
 static const struct attention_constants attention_table[KERNELS_ARCH_COUNT] = {
-    [KERNELS_HOPPER] = {11.5, 0.0245, 0.91, 0.91, 0.69, 0.37}, [KERNELS_BLACKWELL] = {9.2, 0.0095, 0.927, 0.905, 0.61, 0.25},
-    [KERNELS_AMPERE] = {17.3, 0.0326, 0.75, 0.75, 0.59, 0.355}, [KERNELS_ADA] = {9.8, 0.024, 0.92, 0.90, 0.54, 1.0},
+    [KERNELS_HOPPER] = {11.5, 0.0245, 0.91, 0.91, 0.69, 0.37},
+    [KERNELS_BLACKWELL] = {9.2, 0.0095, 0.927, 0.905, 0.61, 0.25},
+    [KERNELS_AMPERE] = {17.3, 0.0326, 0.75, 0.75, 0.59, 0.355},
+    [KERNELS_ADA] = {9.8, 0.024, 0.92, 0.90, 0.54, 1.0},
     [KERNELS_CDNA] = {12.0, 0.03, 0.75, 0.65, 0.40, 0.3},
 };
 #define KERNELS_HOPPER_KV8_BYTE_PER_S 2.85e12
 
 /* Multi-head latent attention: decoding's products at this share of the 16-bit peak at most; the absorbed up-projections, batched by head: launch,
  * shares of bandwidth and of the 16-bit peak. */
-#define KERNELS_MLA_DECODE_RATIO 0.5
-#define KERNELS_MLA_ABSORB_US    6.0
+#define KERNELS_MLA_DECODE_RATIO         0.5
+#define KERNELS_MLA_ABSORB_US            6.0
 #define KERNELS_MLA_ABSORB_MEMORY_RATIO  0.7
 #define KERNELS_MLA_ABSORB_COMPUTE_RATIO 0.4
 
@@ -95,9 +109,12 @@ struct collective_constants {
 enum kernel_link { LINK_HOPPER, LINK_BLACKWELL, LINK_AMPERE, LINK_CDNA, LINK_PCIE4, LINK_PCIE5, LINK_COUNT };
 
 static const struct collective_constants collective_table[SERVING_ENGINE_COUNT][LINK_COUNT] = {
-    [SERVING_VLLM] = {{4.3, 0.14, 0.63}, {6.9, 0.15, 0.51}, {4.7, 0.27, 0.56}, {8.0, 0.5, 0.5}, {1.2, 3.6, 0.12}, {0.5, 3.9, 0.43}},
-    [SERVING_SGLANG] = {{2.3, 0.22, 0.65}, {3.9, 0.25, 0.53}, {5.0, 0.21, 0.59}, {8.0, 0.5, 0.5}, {0.7, 4.1, 0.12}, {0.5, 4.0, 0.44}},
-    [SERVING_TRTLLM] = {{2.6, 0.145, 0.59}, {4.4, 0.18, 0.49}, {3.7, 0.53, 0.47}, {8.0, 0.5, 0.5}, {3.2, 3.1, 0.16}, {3.4, 3.3, 0.38}},
+    [SERVING_VLLM] =
+        {{4.3, 0.14, 0.63}, {6.9, 0.15, 0.51}, {4.7, 0.27, 0.56}, {8.0, 0.5, 0.5}, {1.2, 3.6, 0.12}, {0.5, 3.9, 0.43}},
+    [SERVING_SGLANG] =
+        {{2.3, 0.22, 0.65}, {3.9, 0.25, 0.53}, {5.0, 0.21, 0.59}, {8.0, 0.5, 0.5}, {0.7, 4.1, 0.12}, {0.5, 4.0, 0.44}},
+    [SERVING_TRTLLM] =
+        {{2.6, 0.145, 0.59}, {4.4, 0.18, 0.49}, {3.7, 0.53, 0.47}, {8.0, 0.5, 0.5}, {3.2, 3.1, 0.16}, {3.4, 3.3, 0.38}},
 };
 
 #endif

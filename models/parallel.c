@@ -71,6 +71,16 @@ static bool is_rack_scale(const struct gpu *gpu) {
     return strstr(gpu->name, "NVL72") != NULL;
 }
 
+struct collective_line link_line(const struct gpu *gpu, int64_t ranks, int64_t gpus_per_node) {
+    bool has_nvlink = !isnan(gpu->nvlink_gb_per_s);
+    struct collective_line line = {0, 1 / (has_nvlink ? gpu->nvlink_gb_per_s * 1e9 : pcie_byte_per_s(gpu))};
+    if (ranks > gpus_per_node && !is_rack_scale(gpu)) {
+        line.latency_s = PRIOR_NETWORK_LATENCY_S;
+        line.s_per_byte = fmax(line.s_per_byte, 1 / PRIOR_NETWORK_BYTE_PER_S);
+    }
+    return line;
+}
+
 struct collective_line all_reduce_line(const struct gpu *gpu, int64_t ranks, int64_t gpus_per_node) {
     if (ranks <= 1) {
         return (struct collective_line){0, 0};

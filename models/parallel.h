@@ -24,6 +24,9 @@ struct collective_line {
     double s_per_byte;
 };
 
+/* The link between `ranks` GPUs as its datasheet has it: one way, per GPU; beyond a node its network, with that's latency. */
+struct collective_line link_line(const struct gpu *gpu, int64_t ranks, int64_t gpus_per_node);
+
 /* `ranks` GPUs within nodes of `gpus_per_node`; beyond a node over its network. */
 struct collective_line all_reduce_line(const struct gpu *gpu, int64_t ranks, int64_t gpus_per_node);
 

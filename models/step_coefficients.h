@@ -6,12 +6,17 @@
  *     slope = context, window_slope = window_context
  * with x2 and y2 twice the prefill attention of full and of windowed layers, p prefill tokens, d decodes, n = p + d + pad, s = sequences. Linear and roofline fill different ones of these.
  * With `ranks` above 1 attention and contexts are the greatest of a rank's, the rest is of the whole batch.
+ * With curves (a profile): fixed = decodes(d) in a step of decodes alone, else
+ *     max(tokens(n) + samples(s) + attention x2 / 2 / ranks, prefill_floor) - attention x2 / 2 / ranks
+ *     + prefill_step + prefill_token p + decode d + seq s + attention x2 / 2
+ * so that the floor is asked of all that is computed for prompts and decodes, but not of contexts.
  * A step lasts max(fixed + contexts, host + host_seq (sequences, unpadded)).
  * pad: what rounds p + d up to `pad_multiple`; d and s are those of the next captured size in a step without prefill. */
 #ifndef TOKENMILL_MODELS_STEP_COEFFICIENTS_H
 #define TOKENMILL_MODELS_STEP_COEFFICIENTS_H
 
 #include "models/step_model.h"
+#include "models/time_curve.h"
 #include "models/work.h"
 
 /* Expected experts touched, in 1 / 2^20, by number of tokens; beyond the table its last value. */
@@ -35,6 +40,8 @@ struct step_model {
     int64_t expert, expert_token;
     int64_t head, head_seq;
     int64_t token, prefill_token, decode, seq;
+    struct time_curve decodes, tokens, samples; /* owned; all or none */
+    int64_t prefill_floor;
     int64_t attention; /* per chunk x (context + chunk / 2) */
     int64_t context;
     int64_t window;                           /* tokens; 0: no windowed layers, and the next two are 0 */

@@ -57,6 +57,9 @@ void step_model_free(struct step_model *model) {
     if (model != NULL) {
         free(model->touched.values);
         free(model->captured.values);
+        time_curve_release(&model->decodes);
+        time_curve_release(&model->tokens);
+        time_curve_release(&model->samples);
         free(model);
     }
 }
@@ -106,8 +109,32 @@ static inline struct computed computed_of(const struct step_model *model, const 
     return (struct computed){decodes, work->prefill_seqs + decodes, tokens + padding, padding};
 }
 
+static i128 prefill_attention(const struct step_model *model, i128 attention_x2, i128 window_attention_x2) {
+    i128 sum_x2 = model->attention * attention_x2;
+    if (model->window > 0) {
+        sum_x2 += model->window_attention * window_attention_x2;
+    }
+    return sum_x2 >> 1;
+}
+
+/* Of a profile: see step_coefficients.h. */
+static i128 curves_part(const struct step_model *model, const struct step_work *work, const struct computed *batch) {
+    if (work->prefill_seqs == 0) {
+        return time_curve_at(&model->decodes, batch->decodes);
+    }
+    i128 attention = prefill_attention(model, work->prefill_attention_x2, work->prefill_window_attention_x2);
+    i128 mean = model->ranks > 1 ? attention / model->ranks : attention;
+    i128 computing = time_curve_at(&model->tokens, batch->tokens) + time_curve_at(&model->samples, batch->sequences);
+    i128 part = greater(computing, model->prefill_floor - mean);
+    part += model->prefill_step + (i128)model->prefill_token * work->prefill_tokens;
+    return part + (i128)model->decode * batch->decodes + (i128)model->seq * batch->sequences;
+}
+
 static inline i128 fixed_part(const struct step_model *model, const struct step_work *work) {
     const struct computed batch = computed_of(model, work);
+    if (model->decodes.values != NULL) {
+        return curves_part(model, work, &batch);
+    }
     int64_t tokens = batch.tokens, sequences = batch.sequences;
     i128 fixed = model->step + (i128)model->pad_token * batch.padding;
     fixed += greater(model->body, (i128)model->body_token * tokens);
@@ -121,14 +148,6 @@ static inline i128 fixed_part(const struct step_model *model, const struct step_
         fixed += model->prefill_step + (i128)model->prefill_token * work->prefill_tokens;
     }
     return fixed;
-}
-
-static i128 prefill_attention(const struct step_model *model, i128 attention_x2, i128 window_attention_x2) {
-    i128 sum_x2 = model->attention * attention_x2;
-    if (model->window > 0) {
-        sum_x2 += model->window_attention * window_attention_x2;
-    }
-    return sum_x2 >> 1;
 }
 
 static i128 context_part(const struct step_model *model, int64_t context, int64_t window_context) {
@@ -296,33 +315,31 @@ struct step_amounts step_model_amounts_of_sums(const struct step_model *model, c
     return amounts;
 }
 
-/* With n decodes, as computed, and all context c: time >= step + s (body + head) + ((1 - s) (body_token + head_seq) + token + seq) n + context c
- * (and so in the window) for any share s in 0..1, since a maximum of two is at least s times one plus 1 - s times the other. Energy has terms of the same kind. The
- * host makes a step longer only. Tokens padded to a multiple are more than n, and so are not looked at. */
-bool step_model_decodes_never_capped(const struct step_model *model) {
+/* For each number of decodes: energy and the cap's energy are affine in contexts, whose slopes are compared once; the host makes a step longer
+ * only. With ranks, the slowest takes at least the mean of all. */
+bool step_model_decodes_never_capped(const struct step_model *model, int64_t decodes_max) {
+    enum { DECODES_MAX = 1 << 16 };
     const struct work_model *work = &model->work;
     const double rounding = 1e-9; /* of the arithmetic here */
     double power = (1 - rounding) * ((double)work->cap_mw - (double)work->active_mw);
     if (work->cap_mw == 0) {
         return true;
     }
-    if (power <= 0 || model->quantum > 0 || model->touched.values != NULL || model->pad_multiple > 1) {
+    if (power <= 0 || model->quantum > 0 || decodes_max > DECODES_MAX) {
         return false;
     }
     double per_flop = (double)work->energy_per_flop, per_byte = (double)work->energy_per_byte;
-    double step_energy = per_byte * (double)work->byte_per_step;
-    double decode_energy = per_flop * ((double)work->flop_per_token + (double)work->flop_per_seq) +
-                           per_byte * (double)work->byte_per_token;
-    double context_energy = per_flop * (double)work->flop_per_context + per_byte * (double)work->byte_per_context;
-    double ranks = (double)step_model_ranks(model); /* the slowest takes at least the mean of all */
-    double window_energy =
-        per_flop * (double)work->flop_per_window_context + per_byte * (double)work->byte_per_window_context;
-    double reading_s = (double)model->body + (double)model->head;
-    double lacking = step_energy - power * (double)model->step;
-    double share = lacking <= 0 ? 0 : reading_s > 0 ? lacking / (power * reading_s) : 2;
-    double decode_s =
-        (double)model->token + (double)model->seq + (1 - share) * ((double)model->body_token + (double)model->head_seq);
-    return share <= 1 && decode_energy <= power * decode_s &&
-           context_energy * ranks <= power * (double)model->context &&
-           window_energy * ranks <= power * (double)model->window_context;
+    double ranks = (double)step_model_ranks(model);
+    double context = per_flop * (double)work->flop_per_context + per_byte * (double)work->byte_per_context;
+    double window = per_flop * (double)work->flop_per_window_context + per_byte * (double)work->byte_per_window_context;
+    bool never =
+        context * ranks <= power * (double)model->context && window * ranks <= power * (double)model->window_context;
+    for (int64_t n = 1; never && n <= decodes_max; n++) {
+        const struct step_work decodes = {.decode_seqs = n};
+        const struct computed batch = computed_of(model, &decodes);
+        double energy = per_flop * i128_to_double(work_flop(work, &decodes, &batch)) +
+                        per_byte * i128_to_double(work_byte(model, &decodes, batch.tokens));
+        never = energy <= power * i128_to_double(fixed_part(model, &decodes));
+    }
+    return never;
 }

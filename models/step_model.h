@@ -141,7 +141,7 @@ struct step_amounts step_model_amounts(const struct step_model *model, const str
 
 /* Whether no step of decodes alone can reach the cap on power, whatever their number and context: the coefficients of what the cap leaves
  * over the step's time are at least those of its energy. False where that is not sure. */
-bool step_model_decodes_never_capped(const struct step_model *model);
+bool step_model_decodes_never_capped(const struct step_model *model, int64_t decodes_max);
 
 /* Adds `steps` steps of one batch; `context` sums their decode_context, `duration` their durations. With a window also: */
 void step_model_sum(const struct step_model *model, const struct step_work *work, int64_t steps, i128 context,

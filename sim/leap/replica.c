@@ -535,7 +535,7 @@ static void init_pool(struct leap_pool *pool, const struct pool_config *config) 
         .window = step_model_window(config->step_model),
         .extended = is_extended(config->step_model),
         .straight = step_model_quantum(config->step_model) == 0,
-        .never_capped = step_model_decodes_never_capped(config->step_model),
+        .never_capped = step_model_decodes_never_capped(config->step_model, batching_slots(batching)),
         .keeps_blocks = batching->policy == BATCHING_STATIC || batching->kv_admission == KV_ADMISSION_RESERVE,
         .delivers_tokens = batching->deliver == DELIVER_TOKEN || batching->policy != BATCHING_STATIC,
         .block_shift = shift_of(config->block_size),

@@ -196,7 +196,7 @@ MUTANTS = [
 
     # ---- meter.c, series.c: sums ----
     Mutant("energy is always on its line", METER, "if (count == 2 || amounts_ahead(replica, to - 1).energy == first + growth * (count - 1)) {", "if (true) {"),
-    Mutant("no energy is ever capped", REPLICA, "step_model_decodes_never_capped(config->step_model)", "true"),
+    Mutant("no energy is ever capped", REPLICA, "step_model_decodes_never_capped(config->step_model, batching_slots(batching))", "true"),
     Mutant("sums go to the next minute", METER, "        if (meter->sums_minute != meter->minute) {\n            flush_sums(cluster, replica);\n        }\n", ""),
     Mutant("sums are not flushed at the end", METER, "    flush_sums(cluster, replica);\n    flush_busy(cluster, replica);\n}", "    flush_busy(cluster, replica);\n}"),
     Mutant("a plain step needs no cut before it", METER, "return replica->end < meter->next_cut && !meter->at_warmup &&", "return !meter->at_warmup &&"),

@@ -371,7 +371,7 @@ static void ranks_may_reach_the_cap(void **state) {
     struct diags *diags = diags_new();
     for (linear.attention_dp = 1; linear.attention_dp <= 2; linear.attention_dp++) {
         struct step_model *model = step_model_new_linear(&linear, &work, diags, nowhere);
-        assert_true(step_model_decodes_never_capped(model) == (linear.attention_dp == 1));
+        assert_true(step_model_decodes_never_capped(model, 256) == (linear.attention_dp == 1));
         step_model_free(model);
     }
     diags_free(diags);
@@ -385,11 +385,11 @@ static void windowed_context_may_reach_the_cap(void **state) {
     work.energy_per_flop = (int64_t)(0.9e-6 * UNIT_PER_S);
     struct diags *diags = diags_new();
     struct step_model *model = step_model_new_linear(&linear, &work, diags, nowhere);
-    assert_true(step_model_decodes_never_capped(model));
+    assert_true(step_model_decodes_never_capped(model, 256));
     step_model_free(model);
     work.flop_per_window_context = 2;
     model = step_model_new_linear(&linear, &work, diags, nowhere);
-    assert_false(step_model_decodes_never_capped(model));
+    assert_false(step_model_decodes_never_capped(model, 256));
     step_model_free(model);
     diags_free(diags);
 }

@@ -1,0 +1,42 @@
+#include "models/time_curve.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+
+int64_t time_curve_number(size_t node) {
+    if (node < CURVE_EXACT) {
+        return (int64_t)node;
+    }
+    size_t octave = (node - CURVE_EXACT) / CURVE_PIECES, piece = (node - CURVE_EXACT) % CURVE_PIECES;
+    return (int64_t)(CURVE_PIECES + piece) << (octave + 2);
+}
+
+bool time_curve_fill(struct time_curve *curve, double (*time_s)(void *context, double number), void *context,
+                     double scale) {
+    const double most = 4611686018427387904.0; /* 2^62 */
+    curve->values = xcalloc(CURVE_NODES, sizeof *curve->values);
+    for (size_t i = 1; i < CURVE_NODES; i++) {
+        double scaled = time_s(context, (double)time_curve_number(i)) * scale;
+        if (!(scaled >= 0 && scaled < most)) {
+            return false;
+        }
+        curve->values[i] = (int64_t)nearbyint(scaled);
+    }
+    return true;
+}
+
+void time_curve_release(struct time_curve *curve) {
+    free(curve->values);
+    curve->values = NULL;
+}
+
+bool time_curve_rises(const struct time_curve *curve) {
+    for (size_t i = 1; i < CURVE_NODES; i++) {
+        if (curve->values[i] < curve->values[i - 1]) {
+            return false;
+        }
+    }
+    return true;
+}
