@@ -97,6 +97,21 @@ bool kernels_check(const struct kernel_setup *setup, struct diags *diags, struct
     return is_ok;
 }
 
+const char *kernels_arch_name(const struct kernels *kernels) {
+    static const char *const names[KERNELS_ARCH_COUNT] = {"Hopper", "Blackwell", "Ampere", "Ada", "CDNA"};
+    return names[kernels->arch];
+}
+
+/* Mixtures of experts are published in fp8 with block scales; TensorRT-LLM's own quantiser scales by tensor. */
+const char *kernels_format_name(const struct kernels *kernels) {
+    const struct llm *llm = kernels->setup.llm;
+    bool is_own = llm->default_precision == PRECISION_FP8 || kernels->setup.engine != SERVING_TRTLLM;
+    if (kernels->expert_format == FORMAT_8) {
+        return llm->experts > 0 && is_own ? "8b" : "8";
+    }
+    return kernels->expert_format == FORMAT_MX4 ? "mx" : kernels->expert_format == FORMAT_4 ? "4" : "16";
+}
+
 /* ---- experts ---- */
 
 /* Chances that a token picks each expert: 1 - (1 - p_e)^k for Zipf's p_e, scaled until they sum to k, none above 1. */
@@ -183,8 +198,7 @@ double kernels_expert_s(const struct kernels *kernels, double tokens) {
     double computing = flop / (constants->compute_ratio * peak_of(kernels, kernels->expert_format));
     double corner = fm_pow(fm_pow(reading, constants->sharpness) + fm_pow(computing, constants->sharpness),
                            1 / constants->sharpness);
-    double moving = constants->activation_passes * tokens * (double)llm->hidden * 4 / kernels->byte_per_s;
-    return kernels->expert_layers * (corner + moving);
+    return kernels->expert_layers * (corner + constants->token_us * US * tokens);
 }
 
 double kernels_expert_launch_s(const struct kernels *kernels) {
@@ -293,18 +307,43 @@ static enum kernel_link link_of(const struct kernels *kernels) {
     return gpu->pcie_gen >= 5 ? LINK_PCIE5 : LINK_PCIE4;
 }
 
+/* Between the knots straight in logarithms; below the first its own, beyond the last in proportion. Microseconds. */
+static double knots_us(const struct collective_knots *knots, double bytes) {
+    static const double sizes[COLLECTIVE_KNOTS] = {1024, 16384, 131072, 524288, 2097152, 8388608, 33554432, 268435456};
+    if (bytes <= sizes[0]) {
+        return knots->us[0];
+    }
+    size_t i = 1;
+    while (i < COLLECTIVE_KNOTS - 1 && bytes > sizes[i]) {
+        i++;
+    }
+    if (bytes > sizes[i]) {
+        return knots->us[i] * bytes / sizes[i];
+    }
+    double part = fm_log(bytes / sizes[i - 1]) / fm_log(sizes[i] / sizes[i - 1]);
+    return knots->us[i - 1] * fm_exp(part * fm_log(knots->us[i] / knots->us[i - 1]));
+}
+
+/* One all-reduce by the formula. */
+static double formula_s(const struct kernels *kernels, int64_t ranks, double bytes) {
+    const struct kernel_setup *setup = &kernels->setup;
+    const struct collective_constants *constants = &collective_table[link_of(kernels)];
+    struct collective_line link = link_line(setup->gpu, ranks, setup->gpus_per_node);
+    double others = (double)(ranks - 1);
+    return (constants->base_us + constants->rank_us * others) * US + link.latency_s +
+           2 * others / (double)ranks * bytes * link.s_per_byte / constants->link_ratio;
+}
+
 double kernels_collective_s(const struct kernels *kernels, double tokens) {
     const struct kernel_setup *setup = &kernels->setup;
-    int64_t ranks = setup->tensor_parallel > setup->attention_dp ? setup->tensor_parallel : setup->attention_dp;
+    int64_t ranks = setup->tensor_parallel;
     if (ranks <= 1) {
         return 0;
     }
-    const struct collective_constants *constants = &collective_table[setup->engine][link_of(kernels)];
-    struct collective_line link = link_line(setup->gpu, ranks, setup->gpus_per_node);
     double bytes = tokens * (double)setup->llm->hidden * 2;
-    double others = (double)(ranks - 1);
-    double one = (constants->base_us + constants->rank_us * others) * US + link.latency_s +
-                 2 * others / (double)ranks * bytes * link.s_per_byte / constants->link_ratio;
+    bool in_node = ranks <= setup->gpus_per_node || setup->gpus_per_node == 0;
+    double one =
+        setup->knots != NULL && in_node ? knots_us(setup->knots, bytes) * US : formula_s(kernels, ranks, bytes);
     double count = setup->attention_dp > 1 ? 1 : 2;
     return count * kernels->layers * one;
 }
@@ -327,7 +366,11 @@ static double kv_rate_byte_per_s(const struct kernels *kernels) {
         return constants->memory_16_ratio * kernels->byte_per_s;
     }
     double rate = constants->memory_8_ratio * kernels->byte_per_s;
-    return kernels->arch == KERNELS_HOPPER ? fmin(rate, KERNELS_HOPPER_KV8_BYTE_PER_S) : rate;
+    if (kernels->arch != KERNELS_HOPPER) {
+        return rate;
+    }
+    return kernels->setup.engine == SERVING_TRTLLM ? KERNELS_HOPPER_KV8_TRTLLM_RATIO * kernels->byte_per_s
+                                                   : fmin(rate, KERNELS_HOPPER_KV8_BYTE_PER_S);
 }
 
 /* FLOP of one new token over one token of context in a layer of one rank, decoding (latent) and prefilling (expanded). */

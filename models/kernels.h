@@ -5,7 +5,7 @@
  *     t0 + ((bytes / (em BW))^p + (FLOP / (ec peak))^p)^(1/p)
  * which is the longer of the two with a smooth corner. Experts: the same over the experts that the tokens touch, on the busiest rank; touched =
  * sum over e of 1 - (1 - q_e)^tokens, with q_e the chance that a token picks expert e, Zipf-distributed. Decode attention: bytes of KV over
- * em BW, affine in context. Prefill attention: FLOP / (ea peak). An all-reduce of n bytes over r ranks: a + b (r - 1) + 2 (r - 1) / r n / (e link).
+ * em BW, affine in context. Prefill attention: FLOP / (ea peak). An all-reduce: measured knots, or for n bytes over r ranks a + b (r - 1) + 2 (r - 1) / r n / (e link).
  * Constants: kernels_table.h, with their sources. Times in seconds, of all layers; tokens and sequences are the replica's. */
 #ifndef TOKENMILL_MODELS_KERNELS_H
 #define TOKENMILL_MODELS_KERNELS_H
@@ -14,12 +14,23 @@
 #include "models/llm.h"
 #include "models/serving_engine.h"
 
+enum { COLLECTIVE_KNOTS = 8 };
+
+/* All-reduce of 16-bit numbers over the ranks of a node, microseconds at 1 KiB, 16 KiB, 128 KiB, 512 KiB, 2, 8, 32 and 256 MiB. */
+struct collective_knots {
+    const char *gpu;
+    enum serving_engine engine;
+    int64_t ranks;
+    double us[COLLECTIVE_KNOTS];
+};
+
 struct kernel_setup {
     const struct llm *llm; /* borrowed */
     const struct gpu *gpu; /* borrowed */
     enum precision precision, kv_precision;
     enum serving_engine engine; /* whose all-reduce */
     int64_t tensor_parallel, expert_parallel, attention_dp, gpus_per_node;
+    const struct collective_knots *knots; /* borrowed; of this GPU, engine and number of ranks; NULL: by formula */
 };
 
 struct kernels;
@@ -55,6 +66,12 @@ struct kernel_attention {
 
 /* Of one attention rank: with attention data parallelism of its own sequences. */
 struct kernel_attention kernels_attention(const struct kernels *kernels);
+
+/* "Hopper", "Blackwell", "Ampere", "Ada", "CDNA": whose constants hold. */
+const char *kernels_arch_name(const struct kernels *kernels);
+
+/* "16", "8" (scaled by tensor or channel), "8b" (by blocks), "4", "mx": the class of products that profiles know. */
+const char *kernels_format_name(const struct kernels *kernels);
 
 /* The experts that so many tokens touch in a layer, of all ranks; for bytes and energy. */
 double kernels_touched(const struct kernels *kernels, double tokens);

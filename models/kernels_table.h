@@ -36,37 +36,40 @@ static const struct gemm_constants gemm_table[KERNELS_ARCH_COUNT][FORMAT_COUNT] 
     [KERNELS_CDNA] = {{6.0, 0.70, 0.50, 2.5}, {8.0, 0.65, 0.45, 2.0}, {8.0, 0.65, 0.35, 2.0}, {6.0, 0.70, 0.50, 2.5}},
 };
 
-/* Experts. Launching and sorting, then the two sides of the corner as above (the peak is that of the math: 16 bit for MX4), reading and
- * writing activations [times token bytes / bandwidth], the Zipf exponent of which experts tokens pick. */
+/* Experts. Launching and sorting; then the two sides of the corner as above (the peak is that of the math: 16 bit for MX4); routing a token [us];
+ * the Zipf exponent of which experts tokens pick. */
 struct expert_constants {
-    double launch_us, memory_ratio, compute_ratio, sharpness, activation_passes, zipf;
+    double launch_us, memory_ratio, compute_ratio, sharpness, token_us, zipf;
 };
 
 static const struct expert_constants expert_table[KERNELS_ARCH_COUNT][FORMAT_COUNT] = {
-    [KERNELS_HOPPER] = {{35.0, 0.87, 0.69, 1.3, 28, 0.7},
-                        {34.0, 0.85, 0.29, 1.5, 21, 0.6},
-                        {66.0, 0.74, 0.70, 1.0, 15, 0.9},
-                        {66.0, 0.74, 0.70, 1.0, 15, 0.9}},
-    [KERNELS_BLACKWELL] = {{14.7, 0.76, 0.36, 1.7, 13, 0.8},
-                           {22.0, 0.80, 0.30, 1.2, 20, 0.8},
-                           {16.8, 0.82, 0.51, 1.0, 12.6, 0.7},
-                           {21.4, 0.50, 0.28, 1.1, 25, 0.9}},
-    [KERNELS_AMPERE] = {{64.0, 0.76, 0.33, 1.3, 30, 0.7},
-                        {64.0, 0.76, 0.33, 1.3, 30, 0.7},
-                        {64.0, 0.76, 0.33, 1.3, 30, 0.7},
-                        {64.0, 0.76, 0.33, 1.3, 30, 0.7}},
-    [KERNELS_ADA] = {{11.0, 0.79, 0.67, 1.3, 18, 0.7},
-                     {16.0, 0.80, 0.58, 1.5, 20, 0.6},
-                     {20.0, 0.80, 0.55, 1.6, 19, 0.6},
-                     {20.0, 0.80, 0.55, 1.6, 19, 0.6}},
-    [KERNELS_CDNA] = {{40.0, 0.65, 0.35, 1.3, 25, 0.7},
-                      {40.0, 0.65, 0.25, 1.3, 25, 0.7},
-                      {40.0, 0.60, 0.25, 1.3, 25, 0.7},
-                      {40.0, 0.60, 0.25, 1.3, 25, 0.7}},
+    [KERNELS_HOPPER] = {{35.0, 0.85, 0.60, 1.5, 0.064, 0.7},
+                        {34.0, 0.85, 0.28, 1.5, 0.059, 0.6},
+                        {66.0, 0.80, 0.52, 1.0, 0.054, 0.8},
+                        {66.0, 0.80, 0.52, 1.0, 0.054, 0.8}},
+    [KERNELS_BLACKWELL] = {{14.7, 0.78, 0.33, 1.5, 0.013, 0.8},
+                           {29.0, 0.81, 0.22, 1.0, 0.057, 0.8},
+                           {16.5, 0.77, 0.50, 1.0, 0.025, 0.8},
+                           {21.2, 0.53, 0.32, 1.0, 0.053, 0.8}},
+    [KERNELS_AMPERE] = {{63.0, 0.70, 0.28, 1.5, 0.134, 0.8},
+                        {63.0, 0.70, 0.28, 1.5, 0.134, 0.8},
+                        {63.0, 0.70, 0.28, 1.5, 0.134, 0.8},
+                        {63.0, 0.70, 0.28, 1.5, 0.134, 0.8}},
+    [KERNELS_ADA] = {{11.5, 0.76, 0.52, 1.5, 0.18, 0.8},
+                     {20.0, 0.80, 0.45, 1.5, 0.22, 0.6},
+                     {22.5, 0.89, 0.54, 1.5, 0.255, 0.4},
+                     {22.5, 0.89, 0.54, 1.5, 0.255, 0.4}},
+    [KERNELS_CDNA] = {{40.0, 0.65, 0.30, 1.3, 0.06, 0.7},
+                      {40.0, 0.65, 0.25, 1.3, 0.06, 0.7},
+                      {40.0, 0.60, 0.25, 1.3, 0.06, 0.7},
+                      {40.0, 0.60, 0.25, 1.3, 0.06, 0.7}},
 };
 
-/* Bytes a second of 4-bit experts that a GPU without 4-bit products unpacks at most. */
-#define KERNELS_HOPPER_UNPACK_BYTE_PER_S 2.5e12
+/* Bytes a second of 4-bit weights that a GPU without 4-bit products unpacks at most: 0.79 of H100's and 0.57 of H200's bandwidth are one rate. */
+#define KERNELS_HOPPER_UNPACK_BYTE_PER_S 2.7e12
+
+/* Rows of a tile: routed experts compute whole tiles, which costs energy. */
+#define KERNELS_EXPERT_TILE 64
 
 /* Attention: of a decoding step, of each sequence and KV head; shares of bandwidth with KV of 16 and of 8 bit (Hopper: at most a rate); prefill:
  * shares of the 16-bit peak, and of bandwidth for queries, keys, values and results. */
@@ -81,7 +84,9 @@ static const struct attention_constants attention_table[KERNELS_ARCH_COUNT] = {
     [KERNELS_ADA] = {9.8, 0.024, 0.92, 0.90, 0.54, 1.0},
     [KERNELS_CDNA] = {12.0, 0.03, 0.75, 0.65, 0.40, 0.3},
 };
-#define KERNELS_HOPPER_KV8_BYTE_PER_S 2.85e12
+/* 8-bit KV on Hopper is bound by its conversion: 0.80 of H100's and 0.615 of H200's bandwidth are one rate. TensorRT-LLM's kernels are not. */
+#define KERNELS_HOPPER_KV8_BYTE_PER_S   2.85e12
+#define KERNELS_HOPPER_KV8_TRTLLM_RATIO 0.82
 
 /* Multi-head latent attention: decoding's products at this share of the 16-bit peak at most; the absorbed up-projections, batched by head: launch,
  * shares of bandwidth and of the 16-bit peak. */
@@ -101,20 +106,16 @@ static const struct attention_constants attention_table[KERNELS_ARCH_COUNT] = {
 #define KERNELS_LINEAR_STATE_NUMBER (64.0 * 128 * 128)
 #define KERNELS_LINEAR_GATE_WIDTH   8192.0
 
-/* All-reduce [us]: a + b (ranks - 1), share of the link's bandwidth. By engine, on NVLink by architecture, then PCIe 4 and 5. */
+/* All-reduce [us] where no table of knots is near: a + b (ranks - 1), share of the link's bandwidth. On NVLink by architecture, then PCIe 4 and 5. */
 struct collective_constants {
     double base_us, rank_us, link_ratio;
 };
 
 enum kernel_link { LINK_HOPPER, LINK_BLACKWELL, LINK_AMPERE, LINK_CDNA, LINK_PCIE4, LINK_PCIE5, LINK_COUNT };
 
-static const struct collective_constants collective_table[SERVING_ENGINE_COUNT][LINK_COUNT] = {
-    [SERVING_VLLM] =
-        {{4.3, 0.14, 0.63}, {6.9, 0.15, 0.51}, {4.7, 0.27, 0.56}, {8.0, 0.5, 0.5}, {1.2, 3.6, 0.12}, {0.5, 3.9, 0.43}},
-    [SERVING_SGLANG] =
-        {{2.3, 0.22, 0.65}, {3.9, 0.25, 0.53}, {5.0, 0.21, 0.59}, {8.0, 0.5, 0.5}, {0.7, 4.1, 0.12}, {0.5, 4.0, 0.44}},
-    [SERVING_TRTLLM] =
-        {{2.6, 0.145, 0.59}, {4.4, 0.18, 0.49}, {3.7, 0.53, 0.47}, {8.0, 0.5, 0.5}, {3.2, 3.1, 0.16}, {3.4, 3.3, 0.38}},
+static const struct collective_constants collective_table[LINK_COUNT] = {
+    [LINK_HOPPER] = {4.3, 0.14, 0.63}, [LINK_BLACKWELL] = {6.9, 0.15, 0.51}, [LINK_AMPERE] = {4.7, 0.27, 0.56},
+    [LINK_CDNA] = {8.0, 0.5, 0.5},     [LINK_PCIE4] = {1.2, 3.6, 0.12},      [LINK_PCIE5] = {0.5, 3.9, 0.43},
 };
 
 #endif

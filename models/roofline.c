@@ -181,20 +181,6 @@ static struct step_model *model_with_table(const struct roofline_step *step, con
     return step_model_make(&routing);
 }
 
-static struct capture_table capture_table_make(const int64_t *sizes, size_t count) {
-    struct capture_table table = {0};
-    if (count == 0) {
-        return table;
-    }
-    table.max = sizes[count - 1];
-    table.values = xcalloc((size_t)table.max + 1, sizeof *table.values);
-    for (int64_t seqs = 1, i = 0; seqs <= table.max; seqs++) {
-        i += seqs > sizes[i];
-        table.values[seqs] = sizes[i];
-    }
-    return table;
-}
-
 struct step_model *step_model_new_roofline(const struct roofline_step *roofline, const struct work_model *work,
                                            struct diags *diags, struct position at) {
     if (!roofline_step_check(roofline, diags, at)) {

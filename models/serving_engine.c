@@ -3,8 +3,11 @@
 #include "base/check.h"
 
 const char *serving_engine_name(enum serving_engine engine) {
-    static const char *const names[SERVING_ENGINE_COUNT] = {
-        [SERVING_VLLM] = "vllm", [SERVING_SGLANG] = "sglang", [SERVING_TRTLLM] = "trtllm"};
+    static const char *const names[SERVING_ENGINE_COUNT] = {[SERVING_VLLM] = "vllm",
+                                                            [SERVING_VLLM_011] = "vllm-0.11",
+                                                            [SERVING_SGLANG] = "sglang",
+                                                            [SERVING_TRTLLM] = "trtllm",
+                                                            [SERVING_ATOM] = "atom"};
     CHECK(engine < SERVING_ENGINE_COUNT);
     return names[engine];
 }

@@ -6,9 +6,16 @@
 
 #include "base/text.h"
 
-enum serving_engine { SERVING_VLLM, SERVING_SGLANG, SERVING_TRTLLM, SERVING_ENGINE_COUNT };
+enum serving_engine {
+    SERVING_VLLM,     /* with asynchronous scheduling: about 0.12 and later */
+    SERVING_VLLM_011, /* without: to 0.11 */
+    SERVING_SGLANG,
+    SERVING_TRTLLM,
+    SERVING_ATOM, /* AMD's, of vLLM's kind */
+    SERVING_ENGINE_COUNT
+};
 
-/* The contract's spellings: "vllm", "sglang", "trtllm". */
+/* The contract's spellings: "vllm", "vllm-0.11", "sglang", "trtllm", "atom". */
 const char *serving_engine_name(enum serving_engine engine);
 
 /* False if `name` is none of them. */

@@ -6,10 +6,8 @@
  *     slope = context, window_slope = window_context
  * with x2 and y2 twice the prefill attention of full and of windowed layers, p prefill tokens, d decodes, n = p + d + pad, s = sequences. Linear and roofline fill different ones of these.
  * With `ranks` above 1 attention and contexts are the greatest of a rank's, the rest is of the whole batch.
- * With curves (a profile): fixed = decodes(d) in a step of decodes alone, else
- *     max(tokens(n) + samples(s) + attention x2 / 2 / ranks, prefill_floor) - attention x2 / 2 / ranks
- *     + prefill_step + prefill_token p + decode d + seq s + attention x2 / 2
- * so that the floor is asked of all that is computed for prompts and decodes, but not of contexts.
+ * With curves (a profile): fixed = decodes(d) in a step of decodes alone, else tokens(n) + samples(s) + prefill_token p + decode d, and a step with
+ * prefill takes max(fixed + attention + contexts, prefill_floor) + prefill_step.
  * A step lasts max(fixed + contexts, host + host_seq (sequences, unpadded)).
  * pad: what rounds p + d up to `pad_multiple`; d and s are those of the next captured size in a step without prefill. */
 #ifndef TOKENMILL_MODELS_STEP_COEFFICIENTS_H
@@ -68,6 +66,9 @@ bool coefficients_round(const struct coefficient *coefficients, size_t count, st
 
 /* E (1 - (1 - k/E)^n) for n = 0, 1, ... until it no longer grows. */
 struct touched_table touched_table_make(int64_t experts, int64_t experts_per_tok);
+
+/* Of captured sizes, ascending. */
+struct capture_table capture_table_make(const int64_t *sizes, size_t count);
 
 /* An empty model that holds a copy of `work` (may be NULL) and its table. */
 struct step_model *step_model_make(const struct work_model *work);

@@ -44,6 +44,20 @@ struct touched_table touched_table_make(int64_t experts, int64_t experts_per_tok
     return table;
 }
 
+struct capture_table capture_table_make(const int64_t *sizes, size_t count) {
+    struct capture_table table = {0};
+    if (count == 0) {
+        return table;
+    }
+    table.max = sizes[count - 1];
+    table.values = xcalloc((size_t)table.max + 1, sizeof *table.values);
+    for (int64_t seqs = 1, i = 0; seqs <= table.max; seqs++) {
+        i += seqs > sizes[i];
+        table.values[seqs] = sizes[i];
+    }
+    return table;
+}
+
 struct step_model *step_model_make(const struct work_model *work) {
     struct step_model *model = xcalloc(1, sizeof *model);
     if (work != NULL) {
@@ -122,12 +136,8 @@ static i128 curves_part(const struct step_model *model, const struct step_work *
     if (work->prefill_seqs == 0) {
         return time_curve_at(&model->decodes, batch->decodes);
     }
-    i128 attention = prefill_attention(model, work->prefill_attention_x2, work->prefill_window_attention_x2);
-    i128 mean = model->ranks > 1 ? attention / model->ranks : attention;
-    i128 computing = time_curve_at(&model->tokens, batch->tokens) + time_curve_at(&model->samples, batch->sequences);
-    i128 part = greater(computing, model->prefill_floor - mean);
-    part += model->prefill_step + (i128)model->prefill_token * work->prefill_tokens;
-    return part + (i128)model->decode * batch->decodes + (i128)model->seq * batch->sequences;
+    i128 part = time_curve_at(&model->tokens, batch->tokens) + time_curve_at(&model->samples, batch->sequences);
+    return part + (i128)model->prefill_token * work->prefill_tokens + (i128)model->decode * batch->decodes;
 }
 
 static inline i128 fixed_part(const struct step_model *model, const struct step_work *work) {
@@ -221,6 +231,9 @@ static i128 quantised(i128 duration, int64_t quantum) {
 
 i128 step_model_duration(const struct step_model *model, const struct step_work *work) {
     i128 duration = fixed_part(model, work) + attention_part(model, work);
+    if (model->tokens.values != NULL && work->prefill_seqs > 0) {
+        duration = greater(duration, model->prefill_floor) + model->prefill_step;
+    }
     if (model->host > 0 || model->host_seq > 0) {
         duration = greater(duration, step_model_host(model, work->prefill_seqs + work->decode_seqs));
     }

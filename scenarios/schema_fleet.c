@@ -315,7 +315,7 @@ static const struct field fleet_fields[] = {
          "folder that holds one), relative to the scenario's; likewise"},
     {.key = "engine",
      .shapes = SHAPE_WORD,
-     .words = "vllm|sglang|trtllm",
+     .words = "vllm|vllm-0.11|sglang|trtllm|atom",
      .help =
          "The program that serves. It sets what its own defaults are (docs/engines.md) where the keys below are not given: scheduler, block size, memory share; without it the defaults of this page hold"},
     {.key = "precision",

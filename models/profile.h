@@ -1,0 +1,72 @@
+/* profile.h - calibrated step times: what serving runs say beyond the kernels (models/kernels.h), as named factors and overheads.
+ *
+ * With L layers (Lm of experts), T tokens, d decodes, s sequences, K context, x2 twice the prefill attention:
+ *     decodes alone   S (D(T) + H(d) + m (A0 + A1 d)) + SM M(T) + phi C(T) + S m a K + host + cs(d)
+ *     any prefill     max(Sp (S D(T) + Spm SM M(T)) + phi C(T) + S H(s) + S m (2 A0 + A1 d) + S m a K
+ *                         + Sp S m (pairs x2 / 2 + tokens) + host + cs(s),  hl L)  + cpf
+ *     host = (c0 + cl L) ca + clm mt launches + clblk L [block-scaled fp8] + cmla ca L [MLA] + cep Lm [expert parallel] + cdp L [attention dp]
+ *     cs(n) = cs (min(n, 256) + 0.2 max(n - 256, 0));  vLLM 0.11, which does not overlap: cs n
+ * D, M, C, H, A0, A1, a, pairs, tokens, launches are kernels'; m is 1, or `mla` for MLA. S = Se Sa Sx fam, SM = Sm Sma Smx fam, Sp = Spf Spa: by engine, by
+ * architecture and number format, by both, by model family. A value that the profile lacks has its neutral default (profile_defaults).
+ * Valid for what it was fitted on; others rest on the architecture's kernels and neutral overheads, with the expected errors of `profile_error`. */
+#ifndef TOKENMILL_MODELS_PROFILE_H
+#define TOKENMILL_MODELS_PROFILE_H
+
+#include <stddef.h>
+
+#include "models/kernels.h"
+#include "models/step_model.h"
+
+/* A row of profiles.csv. */
+struct profile_value {
+    const char *name;  /* "c0", "Sa", ... */
+    const char *scope; /* "vllm", "Hopper|8b", "vllm|Hopper|8b", "llama", "vllm|moe"; "" for all */
+    double value;
+    double lower, upper; /* 95 % interval; NaN where not known */
+};
+
+struct profile {
+    const char *name;                   /* "shipped", or the file's */
+    const struct profile_value *values; /* borrowed */
+    size_t value_count;
+    const struct collective_knots *knots; /* borrowed */
+    size_t knot_count;
+};
+
+/* NaN if the profile does not have it. */
+double profile_value(const struct profile *profile, const char *name, const char *scope);
+
+/* The factors and overheads of one setup, combined. Seconds, ratios. */
+struct profile_terms {
+    double matrix_scale, expert_scale, collective_scale, mla_scale, prefill_scale,
+        prefill_expert_scale; /* S, SM, phi, m, Sp, Spm */
+    double host_s;            /* of a step */
+    double sequence_s;        /* cs */
+    bool is_synchronous;      /* cs for every sequence alike */
+    double prefill_step_s;    /* cpf */
+    double prefill_floor_s;   /* hl L */
+    double request_s, serve_s,
+        serve_token_s; /* r0, rq, r1: until the scheduler sees a request; service of it, and of a token of its prompt */
+    bool is_calibrated; /* engine, architecture and format are in the profile, from measurements */
+};
+
+struct profile_terms profile_terms_of(const struct profile *profile, const struct kernels *kernels,
+                                      const struct kernel_setup *setup);
+
+/* The knots of the GPU, its engine and so many ranks; else of a GPU of its architecture; NULL if there are none. */
+const struct collective_knots *profile_knots(const struct profile *profile, const struct gpu *gpu,
+                                             enum serving_engine engine, int64_t ranks);
+
+struct profile_step {
+    struct kernel_setup setup;     /* knots: as profile_knots says */
+    const struct profile *profile; /* borrowed */
+    double quantum_s;
+    const int64_t *capture_sizes; /* borrowed; as in struct roofline_step */
+    size_t capture_count;
+};
+
+/* Prepares a model. NULL with diagnostics ("catalogue-blank", "coefficient-range"). */
+struct step_model *step_model_new_profile(const struct profile_step *step, const struct work_model *work,
+                                          struct diags *diags, struct position at);
+
+#endif
