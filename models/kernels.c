@@ -289,6 +289,9 @@ double kernels_matrix_s(const struct kernels *kernels, double tokens) {
 
 double kernels_head_s(const struct kernels *kernels, double sequences) {
     const struct llm *llm = kernels->setup.llm;
+    if (llm->embeds) {
+        return 0;
+    }
     double width = (double)llm->vocab / (double)kernels->setup.tensor_parallel;
     return gemm_s(kernels, sequences, width, (double)llm->hidden, FORMAT_16);
 }
@@ -385,7 +388,7 @@ static double prefill_pair_flop(const struct kernels *kernels) {
     double heads = (double)llm->heads / kernels->attention_ranks;
     return llm->attention == ATTENTION_MLA
                ? 2 * heads * (double)(llm->mla_nope_dim + llm->mla_rope_dim + llm->mla_v_dim)
-               : 4 * heads * (double)llm->head_dim;
+               : 4 * heads * (double)llm->head_dim * (llm->bidirectional ? 2 : 1);
 }
 
 struct kernel_attention kernels_attention(const struct kernels *kernels) {

@@ -10,6 +10,23 @@
 
 /* ---- values ---- */
 
+static const char names[] =
+    "c0 cl cs cpf hl clm clblk cmla cep cdp ca phi Se Sa Sx Sm Sma Smx mt mla fam Spf Spa Spm r0 rq r1";
+
+const char *profile_names(void) {
+    return names;
+}
+
+bool profile_knows(const char *name) {
+    size_t size = strlen(name);
+    for (const char *at = strstr(names, name); size > 0 && at != NULL; at = strstr(at + 1, name)) {
+        if ((at == names || at[-1] == ' ') && (at[size] == ' ' || at[size] == '\0')) {
+            return true;
+        }
+    }
+    return false;
+}
+
 double profile_value(const struct profile *profile, const char *name, const char *scope) {
     for (size_t i = 0; i < profile->value_count; i++) {
         if (strcmp(profile->values[i].name, name) == 0 && strcmp(profile->values[i].scope, scope) == 0) {
@@ -122,7 +139,8 @@ struct profile_terms profile_terms_of(const struct profile *profile, const struc
         .request_s = value_or(profile, "r0", scopes.engine, DEFAULT_REQUEST_S),
         .serve_s = value_or(profile, "rq", scopes.engine, DEFAULT_SERVE_S),
         .serve_token_s = value_or(profile, "r1", scopes.engine, DEFAULT_SERVE_TOKEN_S),
-        .is_calibrated = !isnan(profile_value(profile, "Sx", scopes.engine_format)),
+        .is_calibrated =
+            !isnan(profile_value(profile, "c0", scopes.engine)) && !isnan(profile_value(profile, "Sa", scopes.format)),
     };
 }
 
@@ -239,6 +257,13 @@ static bool fill_coefficients(const struct profile_step *step, const struct make
     model->window = step->setup.llm->sliding_window;
     model->ranks = step->setup.attention_dp;
     return coefficients_round(coefficients, sizeof coefficients / sizeof coefficients[0], diags, at);
+}
+
+bool profile_is_calibrated(const struct profile_step *step) {
+    struct kernels *kernels = kernels_new(&step->setup);
+    struct profile_terms terms = profile_terms_of(step->profile, kernels, &step->setup);
+    kernels_free(kernels);
+    return terms.is_calibrated;
 }
 
 struct step_model *step_model_new_profile(const struct profile_step *step, const struct work_model *work,

@@ -7,8 +7,8 @@
  *     host = (c0 + cl L) ca + clm mt launches + clblk L [block-scaled fp8] + cmla ca L [MLA] + cep Lm [expert parallel] + cdp L [attention dp]
  *     cs(n) = cs (min(n, 256) + 0.2 max(n - 256, 0));  vLLM 0.11, which does not overlap: cs n
  * D, M, C, H, A0, A1, a, pairs, tokens, launches are kernels'; m is 1, or `mla` for MLA. S = Se Sa Sx fam, SM = Sm Sma Smx fam, Sp = Spf Spa: by engine, by
- * architecture and number format, by both, by model family. A value that the profile lacks has its neutral default (profile_defaults).
- * Valid for what it was fitted on; others rest on the architecture's kernels and neutral overheads, with the expected errors of `profile_error`. */
+ * architecture and number format, by both, by model family. A value that the profile lacks is neutral: 1, or an
+ * overhead between those of known engines (profile.c). Valid for what it was fitted on; others rest on the architecture's kernels. */
 #ifndef TOKENMILL_MODELS_PROFILE_H
 #define TOKENMILL_MODELS_PROFILE_H
 
@@ -26,14 +26,19 @@ struct profile_value {
 };
 
 struct profile {
-    const char *name;                   /* "shipped", or the file's */
-    const struct profile_value *values; /* borrowed */
-    size_t value_count;
+    const char *name;                     /* "shipped", or the file's */
+    const struct profile_value *values;   /* borrowed */
+    size_t value_count;                   /* of which the first */
+    size_t own_count;                     /* are a user's, before the shipped ones */
     const struct collective_knots *knots; /* borrowed */
     size_t knot_count;
 };
 
-/* NaN if the profile does not have it. */
+/* Is it a name that a profile may have? All of them, for people. */
+bool profile_knows(const char *name);
+const char *profile_names(void);
+
+/* The first of that name and scope; NaN if the profile does not have it. */
 double profile_value(const struct profile *profile, const char *name, const char *scope);
 
 /* The factors and overheads of one setup, combined. Seconds, ratios. */
@@ -64,6 +69,9 @@ struct profile_step {
     const int64_t *capture_sizes; /* borrowed; as in struct roofline_step */
     size_t capture_count;
 };
+
+/* Are engine, architecture and number format among those that it was fitted on? */
+bool profile_is_calibrated(const struct profile_step *step);
 
 /* Prepares a model. NULL with diagnostics ("catalogue-blank", "coefficient-range"). */
 struct step_model *step_model_new_profile(const struct profile_step *step, const struct work_model *work,

@@ -15,14 +15,14 @@ int64_t time_curve_number(size_t node) {
 
 bool time_curve_fill(struct time_curve *curve, double (*time_s)(void *context, double number), void *context,
                      double scale) {
-    const double most = 4611686018427387904.0; /* 2^62 */
+    const double most = 1237940039285380274899124224.0; /* 2^90 */
     curve->values = xcalloc(CURVE_NODES, sizeof *curve->values);
     for (size_t i = 1; i < CURVE_NODES; i++) {
         double scaled = time_s(context, (double)time_curve_number(i)) * scale;
         if (!(scaled >= 0 && scaled < most)) {
             return false;
         }
-        curve->values[i] = (int64_t)nearbyint(scaled);
+        curve->values[i] = (i128)nearbyint(scaled);
     }
     return true;
 }

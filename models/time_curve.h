@@ -18,13 +18,13 @@ enum {
 };
 
 struct time_curve {
-    int64_t *values; /* owned; CURVE_NODES; NULL: no curve */
+    i128 *values; /* owned; CURVE_NODES; NULL: no curve */
 };
 
 /* The number at a node. */
 int64_t time_curve_number(size_t node);
 
-/* Fills a curve with `time_s` of each node's number (0 at 0), rounded to units of 1 / `scale` s; false if one is negative or beyond 2^62. */
+/* Fills a curve with `time_s` of each node's number (0 at 0), rounded to units of 1 / `scale` s; false if one is negative or beyond 2^90. */
 bool time_curve_fill(struct time_curve *curve, double (*time_s)(void *context, double number), void *context,
                      double scale);
 void time_curve_release(struct time_curve *curve);
@@ -48,7 +48,7 @@ static inline i128 time_curve_at(const struct time_curve *curve, int64_t number)
         return curve->values[last] + (curve->values[last + 1] - curve->values[last]) * beyond / width;
     }
     int64_t rest = number & (((int64_t)1 << shift) - 1);
-    return curve->values[node] + (((i128)(curve->values[node + 1] - curve->values[node]) * rest) >> shift);
+    return curve->values[node] + (((curve->values[node + 1] - curve->values[node]) * rest) >> shift);
 }
 
 #endif

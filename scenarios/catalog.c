@@ -92,9 +92,8 @@ static bool stream_read(struct diag_source *source, FILE *stream, struct arena *
     return ok;
 }
 
-/* A file of `dir`; one that is not there: the compiled-in one. */
-static bool source_open(struct diag_source *source, const char *dir, const char *file, struct arena *arena,
-                        struct diags *diags) {
+bool catalog_source_open(struct diag_source *source, const char *dir, const char *file, struct arena *arena,
+                         struct diags *diags) {
     if (dir == NULL) {
         CHECK(source_compiled_in(source, file));
         return true;
@@ -348,7 +347,7 @@ static bool names_are_new(const struct catalog *catalog, enum catalog_table id, 
 static bool table_read(struct catalog *catalog, enum catalog_table id, const char *dir, struct diags *diags) {
     struct table *table = &catalog->tables[id];
     struct header header = {0};
-    return source_open(&table->source, dir, types[id].file, catalog->arena, diags) &&
+    return catalog_source_open(&table->source, dir, types[id].file, catalog->arena, diags) &&
            csv_table_read(&table->csv, &table->source, "catalogue-csv", catalog->arena, diags) &&
            header_read(&header, catalog, id, diags) && rows_read(catalog, id, &header, diags) &&
            names_are_new(catalog, id, diags);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/diag.h"
 #include "base/text.h"
 #include "models/gpu.h"
@@ -66,6 +67,10 @@ struct catalog_column {
     const char *unit; /* "" if none */
     const char *help;
 };
+
+/* A catalogue file of `dir` as text in the arena; one that is not there, or `dir` NULL: the compiled-in one. Rule "catalogue-file". */
+bool catalog_source_open(struct diag_source *source, const char *dir, const char *file, struct arena *arena,
+                         struct diags *diags);
 
 /* The columns that fill `struct gpu` (or llm, ...). `aliases` is not one of them. */
 const struct catalog_column *catalog_columns(enum catalog_table table, size_t *count);

@@ -123,6 +123,8 @@ static const struct node *pool_with_defaults(struct arena *arena, const struct c
         !serving_engine_from_text(span_of(entry->value->text), &engine)) {
         return pool;
     }
+    const bool is_vllm = engine == SERVING_VLLM_011 || engine == SERVING_ATOM; /* ATOM's own are not published */
+    engine = is_vllm ? SERVING_VLLM : engine;
     const struct node *result = pool;
     bool is_own = true; /* the scheduler is */
     for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++) {

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/diag.h"
 #include "base/int128.h"
+#include "models/profile.h"
 #include "models/step_model.h"
 #include "scenarios/catalog.h"
 #include "scenarios/model_config.h"
@@ -46,6 +47,7 @@ struct model_cache {
 struct resolve_context {
     const struct catalog *catalog;
     const struct presets *presets;
+    const struct profile *profile; /* the shipped one */
     struct trace_cache *traces;
     struct model_cache *models;
     bool has_seed; /* of the command line */

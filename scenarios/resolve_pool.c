@@ -12,6 +12,7 @@
 #include "models/work.h"
 #include "scenarios/layers.h"
 #include "scenarios/resolve.h"
+#include "scenarios/step_profile.h"
 
 /* What a pool is built from while it is resolved. */
 struct pool_parts {
@@ -28,6 +29,7 @@ struct pool_parts {
     int64_t tensor_parallel, attention_dp;
     struct node_spec node;
     struct roofline_step roofline;  /* if gpu and llm are there */
+    struct profile_step profile;    /* if step_time is a profile */
     bool has_shape;                 /* gpu and llm are there and go together */
     struct step_model **step_model; /* where the pool's goes */
 };
@@ -251,6 +253,28 @@ static bool make_image(struct resolver *resolver, struct pool_parts *parts) {
     return image_step_check(&parts->image_step, resolver->diags, view_at(parts->view, "model"));
 }
 
+/* Experts are dealt over GPUs of the replica. */
+static bool check_expert_parallel(struct resolver *resolver, const struct pool_parts *parts) {
+    int64_t ranks = view_integer(parts->view, "expert_parallel");
+    struct position at = view_at(parts->view, "expert_parallel");
+    if (ranks == 1) {
+        return true;
+    }
+    if (parts->llm->experts == 0) {
+        return diag_error(resolver->diags, at, "expert-parallel", "%s has no experts: expert_parallel is 1",
+                          parts->llm->name);
+    }
+    if (!view_is(&parts->step, "model", "profile")) {
+        return diag_error(resolver->diags, at, "expert-parallel",
+                          "expert_parallel = %lld needs step_time: {model: profile}", (long long)ranks);
+    }
+    return (parts->tensor_parallel % ranks == 0 && parts->llm->experts % ranks == 0) ||
+           diag_error(resolver->diags, at, "expert-parallel",
+                      "expert_parallel = %lld does not divide tensor_parallel = %lld and the %lld experts of %s",
+                      (long long)ranks, (long long)parts->tensor_parallel, (long long)parts->llm->experts,
+                      parts->llm->name);
+}
+
 /* GPU and model together: does the GPU have what the model needs, does the model divide? */
 static bool make_shape(struct resolver *resolver, struct pool_parts *parts) {
     if (parts->gpu != NULL && parts->image != NULL) {
@@ -264,6 +288,9 @@ static bool make_shape(struct resolver *resolver, struct pool_parts *parts) {
                                view_at(parts->view, "tensor_parallel")) ||
         !attention_dp_check(parts->attention_dp, parts->tensor_parallel, resolver->diags,
                             view_at(parts->view, "attention_dp"))) {
+        return false;
+    }
+    if (!check_expert_parallel(resolver, parts)) {
         return false;
     }
     parts->roofline = roofline_step_default(parts->llm, parts->gpu, parts->precision, parts->kv_precision,
@@ -300,6 +327,40 @@ static bool fill_linear(struct resolver *resolver, const struct view *step, stru
                       "%s: c5 and c6 are of windowed layers; they need 'window', in tokens", step->path);
 }
 
+/* The shipped profile, or a user's before it; NULL with diagnostics. */
+static const struct profile *find_profile(struct resolver *resolver, const struct view *step) {
+    const struct node *file = view_node(step, "profile");
+    if (file == NULL) {
+        return resolver->context->profile;
+    }
+    return step_profile_read(path_beside(resolver->arena, file->at, file->text), file->at, resolver->context->profile,
+                             resolver->arena, resolver->diags);
+}
+
+static struct step_model *make_profile(struct resolver *resolver, struct pool_parts *parts,
+                                       const struct work_model *work) {
+    struct profile_step *step = &parts->profile;
+    step->profile = find_profile(resolver, &parts->step);
+    if (step->profile == NULL) {
+        return NULL;
+    }
+    step->setup =
+        (struct kernel_setup){.llm = parts->llm,
+                              .gpu = parts->gpu,
+                              .precision = parts->precision,
+                              .kv_precision = parts->kv_precision,
+                              .engine = parts->engine,
+                              .tensor_parallel = parts->tensor_parallel,
+                              .expert_parallel = view_integer(parts->view, "expert_parallel"),
+                              .attention_dp = parts->attention_dp > 1 ? parts->attention_dp : 1,
+                              .gpus_per_node = parts->roofline.gpus_per_node,
+                              .knots = profile_knots(step->profile, parts->gpu, parts->engine, parts->tensor_parallel)};
+    step->quantum_s = parts->roofline.quantum_s;
+    step->capture_sizes = parts->roofline.capture_sizes;
+    step->capture_count = parts->roofline.capture_count;
+    return step_model_new_profile(step, work, resolver->diags, parts->step.at);
+}
+
 static bool make_step_model(struct resolver *resolver, struct pool_parts *parts) {
     struct work_model work;
     const struct work_model *known_work = NULL;
@@ -325,6 +386,8 @@ static bool make_step_model(struct resolver *resolver, struct pool_parts *parts)
         *parts->step_model = step_model_new_linear(&linear, known_work, resolver->diags, at);
     } else if (has_image(parts)) {
         *parts->step_model = step_model_new_image(&parts->image_step, known_work, resolver->diags, at);
+    } else if (view_is(&parts->step, "model", "profile")) {
+        *parts->step_model = make_profile(resolver, parts, known_work);
     } else {
         *parts->step_model = step_model_new_roofline(&parts->roofline, known_work, resolver->diags, at);
     }
@@ -489,6 +552,19 @@ static void assume_image(struct resolver *resolver, const struct pool_parts *par
     }
 }
 
+static void assume_step_time(struct resolver *resolver, const struct pool_parts *parts, bool is_known) {
+    if (is_known || parts->image != NULL) {
+        return;
+    }
+    resolver_assume(
+        resolver, view_path(resolver->arena, parts->view, "step_time"),
+        parts->profile.profile != NULL
+            ? "kernels of the GPU's architecture by datasheet, and neutral overheads where the profile has none; not "
+              "calibrated for this GPU, number format and engine"
+            : "roofline from the datasheet with first values of efficiency and overhead; not calibrated for "
+              "this GPU, model and engine");
+}
+
 static void fill_facts(struct resolver *resolver, const struct pool_parts *parts, const struct pool_config *config,
                        struct pool_facts *facts) {
     facts->gpu = parts->gpu == NULL ? "" : parts->gpu->name;
@@ -496,9 +572,11 @@ static void fill_facts(struct resolver *resolver, const struct pool_parts *parts
     facts->embeds = parts->llm != NULL && parts->llm->embeds;
     facts->model = parts->image != NULL ? parts->image->name : parts->llm != NULL ? parts->llm->name : "";
     facts->precision = facts->model[0] == '\0' ? "" : precision_name(parts->precision);
-    facts->step_time = parts->is_linear ? "linear" : "roofline";
+    const bool is_profile = parts->profile.profile != NULL;
+    facts->step_time = parts->is_linear ? "linear" : is_profile ? "profile" : "roofline";
     bool is_given = parts->is_linear || view_has(&parts->step, "efficiency") || view_has(&parts->step, "overhead");
-    facts->step_time_status = is_given ? "given" : "datasheet";
+    bool is_calibrated = is_profile && profile_is_calibrated(&parts->profile);
+    facts->step_time_status = is_given ? "given" : is_calibrated ? "calibrated" : "datasheet";
     facts->replicas = config->replicas;
     facts->tensor_parallel = parts->tensor_parallel;
     if (parts->has_shape && !parts->is_linear) {
@@ -513,11 +591,7 @@ static void fill_facts(struct resolver *resolver, const struct pool_parts *parts
     }
     assume_model(resolver, parts);
     assume_image(resolver, parts);
-    if (!is_given && parts->image == NULL) {
-        resolver_assume(resolver, view_path(resolver->arena, parts->view, "step_time"),
-                        "roofline from the datasheet with first values of efficiency and overhead; not calibrated for "
-                        "this GPU, model and engine");
-    }
+    assume_step_time(resolver, parts, is_given || is_calibrated);
     fill_power(resolver, parts, facts);
 }
 

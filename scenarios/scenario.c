@@ -11,6 +11,7 @@
 #include "scenarios/layers.h"
 #include "scenarios/resolve.h"
 #include "scenarios/schema.h"
+#include "scenarios/step_profile.h"
 #include "scenarios/sweep.h"
 #include "sim/clock.h"
 
@@ -20,9 +21,10 @@ struct scenario {
     const struct diag_source *source;
     const struct node *root; /* merged, canonical, without the sweep */
     struct sweep sweep;
-    size_t skipped_count;    /* points of a sweep that was left out */
-    struct catalog *catalog; // owned
-    struct presets *presets; // owned
+    size_t skipped_count;          /* points of a sweep that was left out */
+    struct catalog *catalog;       // owned
+    struct presets *presets;       // owned
+    const struct profile *profile; /* in the arena */
     struct trace_cache traces;
     struct model_cache models;
     const char *hashes; /* of catalogues and model files */
@@ -240,7 +242,8 @@ static bool read_catalogues(struct scenario *scenario, const char *dir, struct d
         return false;
     }
     scenario->presets = presets_new(dir, diags);
-    return scenario->presets != NULL;
+    scenario->profile = step_profile_shipped(dir, scenario->arena, diags);
+    return scenario->presets != NULL && scenario->profile != NULL;
 }
 
 static const char *hashes_of(const struct scenario *scenario) {
@@ -267,6 +270,7 @@ static bool read_all(struct scenario *scenario, const char *text, const struct s
     scenario->root = node_without(scenario->arena, whole, "sweep");
     scenario->context = (struct resolve_context){.catalog = scenario->catalog,
                                                  .presets = scenario->presets,
+                                                 .profile = scenario->profile,
                                                  .traces = &scenario->traces,
                                                  .models = &scenario->models,
                                                  .has_seed = options->has_seed,

@@ -191,11 +191,15 @@ static const struct block padding_block = {"fleet[].step_time.padding", FIELDS(p
 static const struct field step_time_fields[] = {
     {.key = "model",
      .shapes = SHAPE_WORD,
-     .words = "roofline|linear",
-     .words_not_yet = "profile",
-     .fallback = "roofline",
+     .words = "profile|roofline|linear",
+     .fallback = "profile",
      .help =
-         "`roofline` comes from the GPU's and the model's figures; `linear` is c0 + c1 prefill tokens + c2 decodes + c3 decode context + c4 sum of chunk x (context + chunk / 2), and with a `window` + c5 sum of min(context, window) over decodes + c6 sum of min(position, window) over prefill tokens"},
+         "`profile` has the kernels of the GPU's architecture and what serving runs say beyond them (docs/step-times.md); `roofline` comes from the datasheet's figures alone; `linear` is c0 + c1 prefill tokens + c2 decodes + c3 decode context + c4 sum of chunk x (context + chunk / 2), and with a `window` + c5 sum of min(context, window) over decodes + c6 sum of min(position, window) over prefill tokens"},
+    {.key = "profile",
+     .shapes = SHAPE_TEXT,
+     .when = "model=profile",
+     .help =
+         "A file that `tokenmill calibrate` wrote; what it does not say, and by default all, is the shipped profile's"},
     COEFFICIENT("c0", "Seconds per step"),
     COEFFICIENT("c1", "Seconds per prefill token"),
     COEFFICIENT("c2", "Seconds per decoding sequence"),
@@ -228,7 +232,7 @@ static const struct field step_time_fields[] = {
      .shapes = SHAPE_NUMBERS,
      .min = 1,
      .max = 65536,
-     .when = "model=roofline",
+     .when = "model=profile|model=roofline",
      .help =
          "Batch sizes of captured CUDA graphs, ascending: a step of decodes alone computes as if it had the next of them. By default none"},
     {.key = "efficiency",
@@ -353,8 +357,7 @@ static const struct field fleet_fields[] = {
      .min = 1,
      .max = 1024,
      .fallback = "1",
-     .modelled_max = 1,
-     .help = "GPUs that share the experts"},
+     .help = "GPUs of the replica over which experts are dealt whole; 1: every GPU has a part of each"},
     {.key = "replicas",
      .shapes = SHAPE_INTEGER,
      .min = 1,

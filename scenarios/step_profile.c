@@ -1,0 +1,159 @@
+#include "scenarios/step_profile.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "scenarios/catalog.h"
+#include "scenarios/csv_table.h"
+#include "scenarios/yaml_tree.h"
+
+static const double VALUE_MAX = 1e3; /* of factors, and of seconds */
+
+/* ---- columns ---- */
+
+/* Its index; SIZE_MAX if the header lacks it. */
+static size_t column_of(const struct csv_table *table, const char *name) {
+    for (size_t i = 0; i < table->rows[0].count; i++) {
+        if (strcmp(table->rows[0].cells[i].text, name) == 0) {
+            return i;
+        }
+    }
+    return SIZE_MAX;
+}
+
+static bool table_read(struct csv_table *table, const struct diag_source *source, const char *const *needed,
+                       size_t needed_count, struct arena *arena, struct diags *diags) {
+    if (!csv_table_read(table, source, "catalogue-csv", arena, diags)) {
+        return false;
+    }
+    if (table->row_count == 0) {
+        return diag_error(diags, (struct position){.source = source}, "catalogue-header", "is empty: no header");
+    }
+    bool is_ok = true;
+    for (size_t i = 0; i < needed_count; i++) {
+        if (column_of(table, needed[i]) == SIZE_MAX) {
+            is_ok = diag_error(diags, (struct position){.source = source, .line = 1, .column = 1}, "catalogue-header",
+                               "column '%s' is missing", needed[i]);
+        }
+    }
+    return is_ok;
+}
+
+/* A number above 0. */
+static bool cell_number(const struct csv_table *table, const struct csv_row *row, size_t column, double most,
+                        double *value, struct diags *diags) {
+    const struct csv_cell *cell = &row->cells[column];
+    if (text_to_double(span_of(cell->text), value) && *value > 0 && *value <= most) {
+        return true;
+    }
+    return diag_error(diags, csv_cell_position(table, cell), "catalogue-row",
+                      "%s = '%s' is no number above 0, up to %g", table->rows[0].cells[column].text, cell->text, most);
+}
+
+/* NaN where the column or the number is not there. */
+static double optional_number(const struct csv_row *row, size_t column) {
+    double value;
+    return column != SIZE_MAX && text_to_double(span_of(row->cells[column].text), &value) ? value : (double)NAN;
+}
+
+/* ---- profiles.csv ---- */
+
+static bool values_read(const struct diag_source *source, struct profile *profile, struct arena *arena,
+                        struct diags *diags) {
+    static const char *const needed[] = {"name", "scope", "value"};
+    struct csv_table table;
+    if (!table_read(&table, source, needed, sizeof needed / sizeof needed[0], arena, diags)) {
+        return false;
+    }
+    size_t name = column_of(&table, "name"), scope = column_of(&table, "scope"), value = column_of(&table, "value");
+    size_t lower = column_of(&table, "lower"), upper = column_of(&table, "upper");
+    struct profile_value *values = arena_alloc(arena, table.row_count, sizeof *values);
+    bool is_ok = true;
+    for (size_t i = 1; i < table.row_count; i++) {
+        const struct csv_row *row = &table.rows[i];
+        const struct csv_cell *named = &row->cells[name];
+        struct profile_value *out = &values[i - 1];
+        *out = (struct profile_value){.name = named->text,
+                                      .scope = row->cells[scope].text,
+                                      .lower = optional_number(row, lower),
+                                      .upper = optional_number(row, upper)};
+        if (!profile_knows(named->text)) {
+            is_ok = diag_error(diags, csv_cell_position(&table, named), "catalogue-row",
+                               "'%s' is no term of a profile; these are: %s", named->text, profile_names());
+        }
+        is_ok = cell_number(&table, row, value, VALUE_MAX, &out->value, diags) && is_ok;
+    }
+    profile->values = values;
+    profile->value_count = table.row_count - 1;
+    return is_ok;
+}
+
+/* ---- collectives.csv ---- */
+
+static bool knots_read(const struct diag_source *source, struct profile *profile, struct arena *arena,
+                       struct diags *diags) {
+    static const char *const needed[] = {"gpu",     "engine", "ranks", "us_1k",  "us_16k", "us_128k",
+                                         "us_512k", "us_2m",  "us_8m", "us_32m", "us_256m"};
+    const double us_max = 1e9, ranks_max = 1024;
+    struct csv_table table;
+    if (!table_read(&table, source, needed, sizeof needed / sizeof needed[0], arena, diags)) {
+        return false;
+    }
+    struct collective_knots *knots = arena_alloc(arena, table.row_count, sizeof *knots);
+    bool is_ok = true;
+    for (size_t i = 1; i < table.row_count; i++) {
+        const struct csv_row *row = &table.rows[i];
+        const struct csv_cell *engine = &row->cells[column_of(&table, "engine")];
+        struct collective_knots *out = &knots[i - 1];
+        double ranks = 1;
+        out->gpu = row->cells[column_of(&table, "gpu")].text;
+        if (!serving_engine_from_text(span_of(engine->text), &out->engine)) {
+            is_ok = diag_error(diags, csv_cell_position(&table, engine), "catalogue-row", "'%s' is no serving engine",
+                               engine->text);
+        }
+        is_ok = cell_number(&table, row, column_of(&table, "ranks"), ranks_max, &ranks, diags) && is_ok;
+        out->ranks = (int64_t)ranks;
+        for (size_t k = 0; k < COLLECTIVE_KNOTS; k++) {
+            is_ok = cell_number(&table, row, column_of(&table, needed[3 + k]), us_max, &out->us[k], diags) && is_ok;
+        }
+    }
+    profile->knots = knots;
+    profile->knot_count = table.row_count - 1;
+    return is_ok;
+}
+
+/* ---- both ---- */
+
+const struct profile *step_profile_shipped(const char *catalog_dir, struct arena *arena, struct diags *diags) {
+    struct diag_source *sources = arena_alloc(arena, 2, sizeof *sources);
+    struct profile *profile = arena_alloc(arena, 1, sizeof *profile);
+    *profile = (struct profile){.name = "shipped"};
+    bool is_ok = catalog_source_open(&sources[0], catalog_dir, "profiles.csv", arena, diags) &&
+                 values_read(&sources[0], profile, arena, diags);
+    is_ok = catalog_source_open(&sources[1], catalog_dir, "collectives.csv", arena, diags) &&
+            knots_read(&sources[1], profile, arena, diags) && is_ok;
+    return is_ok ? profile : NULL;
+}
+
+const struct profile *step_profile_read(const char *path, struct position at, const struct profile *base,
+                                        struct arena *arena, struct diags *diags) {
+    const struct diag_source *source = yaml_source_read(arena, path, path, at, diags);
+    struct profile own = {0};
+    if (source == NULL || !values_read(source, &own, arena, diags)) {
+        return NULL;
+    }
+    size_t count = own.value_count + base->value_count;
+    struct profile_value *values = arena_alloc(arena, count + 1, sizeof *values);
+    memcpy(values, own.values, own.value_count * sizeof *values);
+    memcpy(values + own.value_count, base->values, base->value_count * sizeof *values);
+    struct profile *profile = arena_alloc(arena, 1, sizeof *profile);
+    *profile = (struct profile){.name = arena_text(arena, path, strlen(path)),
+                                .values = values,
+                                .value_count = count,
+                                .own_count = own.value_count,
+                                .knots = base->knots,
+                                .knot_count = base->knot_count};
+    return profile;
+}
