@@ -73,7 +73,7 @@ static bool gpu_is(const struct catalog *catalog, const struct node *pool, enum 
         mem_gb = gpu == NULL || isnan(gpu->mem_gb) ? mem_gb : gpu->mem_gb;
         is_a100 = gpu != NULL && strncmp(gpu->name, "A100", 4) == 0;
     } else if (entry != NULL && node_find(entry->value, "mem_gb") != NULL) {
-        mem_gb = strtod(node_find(entry->value, "mem_gb")->value->text, NULL);
+        (void)text_to_double(span_of(node_find(entry->value, "mem_gb")->value->text), &mem_gb);
     }
     bool is_small = mem_gb < 70 || is_a100;
     return class == ANY_GPU || (class == SMALL_GPU && is_small) || (class == LARGE_GPU && !is_small) ||

@@ -80,8 +80,8 @@ struct pool_config {
     const struct step_model *step_model; /* borrowed */
     /* API server and tokeniser of a replica: one request after the other, between router and queue; units */
     i128 frontend_base, frontend_per_input_token;
-    i128 token_delay;                    /* units a token, client side */
-    i128 finish_delay;                   /* units, added once to e2e */
+    i128 token_delay;  /* units a token, client side */
+    i128 finish_delay; /* units, added once to e2e */
 };
 
 /* Sequences that a batch may have. */
