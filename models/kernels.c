@@ -20,7 +20,28 @@ struct kernels {
     double attention_ranks; /* that share the attention of one sequence */
     double layers, attention_layers, expert_layers, dense_layers;
     double *pick_ratio; /* owned: chance that a token picks expert e, most popular first; NULL: dense */
+    double *miss_log;   /* owned: -log(1 - pick_ratio) */
+    double imbalance;   /* tokens of the expert-parallel rank with most of them, over the mean's */
 };
+
+/* ---- times ---- */
+
+static struct kernel_time plus(struct kernel_time a, struct kernel_time b) {
+    return (struct kernel_time){a.s + b.s, a.compute_s + b.compute_s};
+}
+
+static struct kernel_time times(double count, struct kernel_time time) {
+    return (struct kernel_time){count * time.s, count * time.compute_s};
+}
+
+/* (reading^p + computing^p)^(1/p), by the longer of the two and their ratio. */
+static struct kernel_time corner(double reading, double computing, double sharpness) {
+    const double negligible = 1e-17; /* of 1 */
+    double longer = fmax(reading, computing), shorter = fmin(reading, computing);
+    double beyond = shorter > 0 ? fm_exp(sharpness * fm_log(shorter / longer)) : 0;
+    double s = beyond > negligible ? longer * fm_exp(fm_log1p(beyond) / sharpness) : longer;
+    return (struct kernel_time){s, computing > reading ? s : 0};
+}
 
 /* ---- what is there ---- */
 
@@ -142,12 +163,21 @@ static double *pick_ratios(int64_t experts, int64_t experts_per_tok, double zipf
     return ratios;
 }
 
-/* The experts among first, first + step, ... that `tokens` touch. */
+static double *miss_logs(const double *pick_ratio, int64_t experts) {
+    double *logs = xcalloc((size_t)experts, sizeof *logs);
+    for (int64_t e = 0; e < experts; e++) {
+        logs[e] = pick_ratio[e] < 1 ? -fm_log1p(-pick_ratio[e]) : HUGE_VAL;
+    }
+    return logs;
+}
+
+/* The experts among first, first + step, ... that `tokens` > 0 touch. */
 static double touched(const struct kernels *kernels, double tokens, int64_t first, int64_t step) {
+    const double surely = 40; /* 1 - e^-40 is 1 */
     double sum = 0;
     for (int64_t e = first; e < kernels->setup.llm->experts; e += step) {
-        double missed = 1 - kernels->pick_ratio[e];
-        sum += missed > 0 ? 1 - fm_pow(missed, tokens) : (tokens > 0 ? 1 : 0);
+        double exponent = tokens * kernels->miss_log[e];
+        sum += exponent < surely ? 1 - fm_exp(-exponent) : 1;
     }
     return sum;
 }
@@ -156,11 +186,10 @@ double kernels_touched(const struct kernels *kernels, double tokens) {
     return kernels->pick_ratio == NULL || tokens <= 0 ? 0 : touched(kernels, tokens, 0, 1);
 }
 
-/* On the busiest rank, experts dealt in order of popularity: those touched, and tokens of them over the mean rank's. */
-static void busiest_rank(const struct kernels *kernels, double tokens, double *most, double *imbalance) {
+/* Experts are dealt to ranks in order of popularity. */
+static double imbalance(const struct kernels *kernels) {
     int64_t ranks = kernels->setup.expert_parallel;
     double greatest = 0, total = 0;
-    *most = 0;
     for (int64_t rank = 0; rank < ranks; rank++) {
         double share = 0;
         for (int64_t e = rank; e < kernels->setup.llm->experts; e += ranks) {
@@ -168,24 +197,31 @@ static void busiest_rank(const struct kernels *kernels, double tokens, double *m
         }
         greatest = fmax(greatest, share);
         total += share;
-        *most = fmax(*most, touched(kernels, tokens, rank, ranks));
     }
-    *imbalance = greatest / (total / (double)ranks);
+    return greatest / (total / (double)ranks);
+}
+
+/* Of the rank that has most of them to read. */
+static double touched_of_busiest(const struct kernels *kernels, double tokens) {
+    int64_t ranks = kernels->setup.expert_parallel;
+    double most = 0;
+    for (int64_t rank = 0; rank < ranks; rank++) {
+        most = fmax(most, touched(kernels, tokens, rank, ranks));
+    }
+    return most;
 }
 
 static const struct expert_constants *experts_of(const struct kernels *kernels) {
     return &expert_table[kernels->arch][kernels->expert_format];
 }
 
-double kernels_expert_s(const struct kernels *kernels, double tokens) {
+struct kernel_time kernels_expert(const struct kernels *kernels, double tokens) {
     const struct kernel_setup *setup = &kernels->setup;
     const struct llm *llm = setup->llm;
     if (kernels->pick_ratio == NULL || tokens <= 0) {
-        return 0;
+        return (struct kernel_time){0};
     }
     const struct expert_constants *constants = experts_of(kernels);
-    double most, imbalance;
-    busiest_rank(kernels, tokens, &most, &imbalance);
     double experts_ranks = (double)setup->expert_parallel;
     double width = (double)llm->moe_ffn_dim * experts_ranks / (double)setup->tensor_parallel;
     double params = (llm->ffn_matrices > 0 ? (double)llm->ffn_matrices : 3) * (double)llm->hidden * width;
@@ -193,12 +229,12 @@ double kernels_expert_s(const struct kernels *kernels, double tokens) {
     bool unpacks =
         kernels->arch == KERNELS_HOPPER && (kernels->expert_format == FORMAT_MX4 || kernels->expert_format == FORMAT_4);
     rate = unpacks ? fmin(rate, KERNELS_HOPPER_UNPACK_BYTE_PER_S) : rate;
-    double reading = most * params * weight_byte(kernels->expert_format) / rate;
-    double flop = 2 * tokens * (double)llm->experts_per_tok / experts_ranks * imbalance * params;
+    double reading = touched_of_busiest(kernels, tokens) * params * weight_byte(kernels->expert_format) / rate;
+    double flop = 2 * tokens * (double)llm->experts_per_tok / experts_ranks * kernels->imbalance * params;
     double computing = flop / (constants->compute_ratio * peak_of(kernels, kernels->expert_format));
-    double corner = fm_pow(fm_pow(reading, constants->sharpness) + fm_pow(computing, constants->sharpness),
-                           1 / constants->sharpness);
-    return kernels->expert_layers * (corner + constants->token_us * US * tokens);
+    struct kernel_time products = corner(reading, computing, constants->sharpness);
+    products.s += constants->token_us * US * tokens;
+    return times(kernels->expert_layers, products);
 }
 
 double kernels_expert_launch_s(const struct kernels *kernels) {
@@ -208,53 +244,58 @@ double kernels_expert_launch_s(const struct kernels *kernels) {
 /* ---- matrix products ---- */
 
 /* [tokens, in] x [in, out]. */
-static double gemm_s(const struct kernels *kernels, double tokens, double out, double in, enum kernel_format format) {
+static struct kernel_time gemm(const struct kernels *kernels, double tokens, double out, double in,
+                               enum kernel_format format) {
     const struct gemm_constants *constants = &gemm_table[kernels->arch][format];
     double bytes = out * in * weight_byte(format) + tokens * (in * activation_byte(format) + out * 2);
     double reading = bytes / (constants->memory_ratio * kernels->byte_per_s);
     double computing = 2 * tokens * out * in / (constants->compute_ratio * peak_of(kernels, format));
-    double p = constants->sharpness;
-    return constants->t0_us * US + fm_pow(fm_pow(reading, p) + fm_pow(computing, p), 1 / p);
+    struct kernel_time time = corner(reading, computing, constants->sharpness);
+    time.s += constants->t0_us * US;
+    return time;
 }
 
 /* Projections of one layer's attention for the tokens of one attention rank. */
-static double projections_s(const struct kernels *kernels, double tokens) {
+static struct kernel_time projections(const struct kernels *kernels, double tokens) {
     const struct llm *llm = kernels->setup.llm;
     enum kernel_format format = kernels->attention_format;
     double hidden = (double)llm->hidden, heads = (double)llm->heads / kernels->attention_ranks;
     if (llm->attention != ATTENTION_MLA) {
         double dim = (double)llm->head_dim;
         double kv_heads = fmax(1, (double)llm->kv_heads / kernels->attention_ranks);
-        return gemm_s(kernels, tokens, (heads + 2 * kv_heads) * dim, hidden, format) +
-               gemm_s(kernels, tokens, hidden, heads * dim, format);
+        return plus(gemm(kernels, tokens, (heads + 2 * kv_heads) * dim, hidden, format),
+                    gemm(kernels, tokens, hidden, heads * dim, format));
     }
     double rank = (double)llm->mla_kv_rank, rope = (double)llm->mla_rope_dim;
     double nope = (double)llm->mla_nope_dim, value = (double)llm->mla_v_dim;
-    double down = gemm_s(kernels, tokens, (double)llm->mla_q_rank + rank + rope, hidden, format);
-    double query = llm->mla_q_rank > 0 ? gemm_s(kernels, tokens, heads * (nope + rope), (double)llm->mla_q_rank, format)
-                                       : gemm_s(kernels, tokens, heads * (nope + rope), hidden, format);
+    double query_in = llm->mla_q_rank > 0 ? (double)llm->mla_q_rank : hidden;
     double absorbed = heads * rank * (nope + value);
-    double absorb = KERNELS_MLA_ABSORB_US * US +
-                    absorbed * 2 / (KERNELS_MLA_ABSORB_MEMORY_RATIO * kernels->byte_per_s) +
-                    2 * tokens * absorbed / (KERNELS_MLA_ABSORB_COMPUTE_RATIO * kernels->peak16_flop_per_s);
-    return down + query + absorb + gemm_s(kernels, tokens, hidden, heads * value, format);
+    double absorb_s = KERNELS_MLA_ABSORB_US * US +
+                      absorbed * 2 / (KERNELS_MLA_ABSORB_MEMORY_RATIO * kernels->byte_per_s) +
+                      2 * tokens * absorbed / (KERNELS_MLA_ABSORB_COMPUTE_RATIO * kernels->peak16_flop_per_s);
+    struct kernel_time down = gemm(kernels, tokens, (double)llm->mla_q_rank + rank + rope, hidden, format);
+    struct kernel_time query = gemm(kernels, tokens, heads * (nope + rope), query_in, format);
+    struct kernel_time output = gemm(kernels, tokens, hidden, heads * value, format);
+    return plus(plus(down, query), plus((struct kernel_time){.s = absorb_s}, output));
 }
 
 /* A gated feed-forward has up and gate in one product. */
-static double ffn_s(const struct kernels *kernels, double tokens, double width, enum kernel_format format) {
+static struct kernel_time ffn(const struct kernels *kernels, double tokens, double width, enum kernel_format format) {
     const struct llm *llm = kernels->setup.llm;
     double hidden = (double)llm->hidden;
     double up = llm->ffn_matrices == 2 ? width : 2 * width;
-    return gemm_s(kernels, tokens, up, hidden, format) + gemm_s(kernels, tokens, hidden, width, format);
+    return plus(gemm(kernels, tokens, up, hidden, format), gemm(kernels, tokens, hidden, width, format));
 }
 
 /* What a hybrid's layer without a KV cache has besides projections. */
-static double linear_attention_s(const struct kernels *kernels, double tokens) {
+static struct kernel_time linear_attention(const struct kernels *kernels, double tokens) {
     double ranks = (double)kernels->setup.tensor_parallel;
     double state = KERNELS_LINEAR_STATE_NUMBER * 4 * 2 / ranks;
-    return KERNELS_LINEAR_LAUNCH_US * US + tokens * state / (KERNELS_ELEMENT_MEMORY_RATIO * kernels->byte_per_s) +
-           gemm_s(kernels, tokens, KERNELS_LINEAR_GATE_WIDTH / ranks, (double)kernels->setup.llm->hidden,
-                  kernels->attention_format);
+    double state_s =
+        KERNELS_LINEAR_LAUNCH_US * US + tokens * state / (KERNELS_ELEMENT_MEMORY_RATIO * kernels->byte_per_s);
+    struct kernel_time gate = gemm(kernels, tokens, KERNELS_LINEAR_GATE_WIDTH / ranks,
+                                   (double)kernels->setup.llm->hidden, kernels->attention_format);
+    return plus((struct kernel_time){.s = state_s}, gate);
 }
 
 static double elements_s(const struct kernels *kernels, double tokens) {
@@ -265,35 +306,41 @@ static double elements_s(const struct kernels *kernels, double tokens) {
     return kernels->layers * tokens * numbers * 2 / (KERNELS_ELEMENT_MEMORY_RATIO * kernels->byte_per_s);
 }
 
-double kernels_matrix_s(const struct kernels *kernels, double tokens) {
+/* The router and the experts that every token takes. */
+static struct kernel_time expert_layer(const struct kernels *kernels, double tokens) {
+    const struct llm *llm = kernels->setup.llm;
+    double width = (double)(llm->shared_experts * llm->moe_ffn_dim) / (double)kernels->setup.tensor_parallel;
+    struct kernel_time time = gemm(kernels, tokens, (double)llm->experts, (double)llm->hidden, FORMAT_16);
+    return llm->shared_experts > 0 ? plus(time, ffn(kernels, tokens, width, kernels->ffn_format)) : time;
+}
+
+struct kernel_time kernels_matrix(const struct kernels *kernels, double tokens) {
     const struct kernel_setup *setup = &kernels->setup;
-    const struct llm *llm = setup->llm;
     double ranks = (double)setup->tensor_parallel;
     double own = tokens / (double)setup->attention_dp;
     double linear_layers = kernels->layers - kernels->attention_layers;
-    double total = kernels->layers * projections_s(kernels, own);
+    struct kernel_time total = times(kernels->layers, projections(kernels, own));
     if (linear_layers > 0) {
-        total += linear_layers * linear_attention_s(kernels, own);
+        total = plus(total, times(linear_layers, linear_attention(kernels, own)));
     }
     if (kernels->dense_layers > 0) {
-        total += kernels->dense_layers * ffn_s(kernels, tokens, (double)llm->ffn_dim / ranks, kernels->ffn_format);
+        double width = (double)setup->llm->ffn_dim / ranks;
+        total = plus(total, times(kernels->dense_layers, ffn(kernels, tokens, width, kernels->ffn_format)));
     }
     if (kernels->expert_layers > 0) {
-        double router = gemm_s(kernels, tokens, (double)llm->experts, (double)llm->hidden, FORMAT_16);
-        double width = (double)(llm->shared_experts * llm->moe_ffn_dim) / ranks;
-        double shared = llm->shared_experts > 0 ? ffn_s(kernels, tokens, width, kernels->ffn_format) : 0;
-        total += kernels->expert_layers * (router + shared);
+        total = plus(total, times(kernels->expert_layers, expert_layer(kernels, tokens)));
     }
-    return total + elements_s(kernels, tokens);
+    total.s += elements_s(kernels, tokens);
+    return total;
 }
 
-double kernels_head_s(const struct kernels *kernels, double sequences) {
+struct kernel_time kernels_head(const struct kernels *kernels, double sequences) {
     const struct llm *llm = kernels->setup.llm;
     if (llm->embeds) {
-        return 0;
+        return (struct kernel_time){0};
     }
     double width = (double)llm->vocab / (double)kernels->setup.tensor_parallel;
-    return gemm_s(kernels, sequences, width, (double)llm->hidden, FORMAT_16);
+    return gemm(kernels, sequences, width, (double)llm->hidden, FORMAT_16);
 }
 
 /* ---- collectives ---- */
@@ -430,6 +477,8 @@ struct kernels *kernels_new(const struct kernel_setup *setup) {
     find_formats(kernels);
     if (llm->experts > 0) {
         kernels->pick_ratio = pick_ratios(llm->experts, llm->experts_per_tok, experts_of(kernels)->zipf);
+        kernels->miss_log = miss_logs(kernels->pick_ratio, llm->experts);
+        kernels->imbalance = imbalance(kernels);
     }
     return kernels;
 }
@@ -437,6 +486,7 @@ struct kernels *kernels_new(const struct kernel_setup *setup) {
 void kernels_free(struct kernels *kernels) {
     if (kernels != NULL) {
         free(kernels->pick_ratio);
+        free(kernels->miss_log);
         free(kernels);
     }
 }

@@ -42,18 +42,23 @@ void kernels_free(struct kernels *kernels); /* accepts NULL */
 /* Rule "catalogue-blank" if the GPU's row lacks a figure that is needed. */
 bool kernels_check(const struct kernel_setup *setup, struct diags *diags, struct position at);
 
+struct kernel_time {
+    double s;
+    double compute_s; /* of it products that take longer to compute than to read; the rest waits for memory */
+};
+
 /* Matrix products of all layers but the routed experts', and element-wise kernels, for a step of so many tokens. */
-double kernels_matrix_s(const struct kernels *kernels, double tokens);
+struct kernel_time kernels_matrix(const struct kernels *kernels, double tokens);
 
 /* Routed experts, without launching them; and launching them. 0 for a dense model. */
-double kernels_expert_s(const struct kernels *kernels, double tokens);
+struct kernel_time kernels_expert(const struct kernels *kernels, double tokens);
 double kernels_expert_launch_s(const struct kernels *kernels);
 
 /* Collectives: two all-reduces a layer; with attention data parallelism gather and scatter around the experts. */
 double kernels_collective_s(const struct kernels *kernels, double tokens);
 
 /* The LM head for so many sampled positions. */
-double kernels_head_s(const struct kernels *kernels, double sequences);
+struct kernel_time kernels_head(const struct kernels *kernels, double sequences);
 
 /* Attention. Prefill: of a chunk of n tokens after c others, per_pair x (c + n / 2) x n + per_token x n, of windowed layers min(c + n / 2, window). */
 struct kernel_attention {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/check.h"
 #include "models/step_coefficients.h"
 
@@ -197,39 +198,79 @@ static double sequences_s(const struct maker *maker, double sequences) {
     return maker->terms.sequence_s * (is_short ? sequences : knee + beyond_ratio * (sequences - knee));
 }
 
-/* A step of so many decodes alone, without their contexts. */
-static double decodes_s(void *context, double decodes) {
-    const struct maker *maker = context;
+/* What the kernels take for so many tokens, all of one kind. */
+struct counted {
+    double number;
+    struct kernel_time matrix, expert, head;
+    double collective_s;
+};
+
+static struct counted counted_of(const struct maker *maker, double number) {
     const struct profile_terms *terms = &maker->terms;
-    double attention = maker->attention.step_s + maker->attention.sequence_s * decodes / maker->ranks;
-    return terms->matrix_scale * (kernels_matrix_s(maker->kernels, decodes) + kernels_head_s(maker->kernels, decodes) +
-                                  terms->mla_scale * attention) +
-           terms->expert_scale * kernels_expert_s(maker->kernels, decodes) +
-           terms->collective_scale * kernels_collective_s(maker->kernels, decodes) + terms->host_s +
-           sequences_s(maker, decodes);
+    return (struct counted){
+        .number = number,
+        .matrix = kernels_matrix(maker->kernels, number),
+        .expert = kernels_expert(maker->kernels, number),
+        .head = kernels_head(maker->kernels, number),
+        .collective_s = terms->collective_scale * kernels_collective_s(maker->kernels, number),
+    };
+}
+
+/* A step of so many decodes alone, without their contexts. */
+static struct step_parts decodes_parts(const struct maker *maker, const struct counted *counted) {
+    const struct profile_terms *terms = &maker->terms;
+    double attention_s = maker->attention.step_s + maker->attention.sequence_s * counted->number / maker->ranks;
+    double engine_s = terms->host_s + sequences_s(maker, counted->number);
+    double matrix_s = terms->matrix_scale * (counted->matrix.s + counted->head.s + terms->mla_scale * attention_s);
+    return (struct step_parts){
+        .total_s = matrix_s + terms->expert_scale * counted->expert.s + counted->collective_s + engine_s,
+        .compute_s = terms->matrix_scale * (counted->matrix.compute_s + counted->head.compute_s) +
+                     terms->expert_scale * counted->expert.compute_s,
+        .communication_s = counted->collective_s,
+        .engine_s = engine_s,
+    };
 }
 
 /* What depends on the tokens of a step with prefill. */
-static double tokens_s(void *context, double tokens) {
-    const struct maker *maker = context;
+static struct step_parts tokens_parts(const struct maker *maker, const struct counted *counted) {
     const struct profile_terms *terms = &maker->terms;
-    double products = terms->matrix_scale * kernels_matrix_s(maker->kernels, tokens) +
-                      terms->prefill_expert_scale * terms->expert_scale * kernels_expert_s(maker->kernels, tokens);
-    return terms->prefill_scale * products + terms->collective_scale * kernels_collective_s(maker->kernels, tokens) +
-           terms->host_s + terms->matrix_scale * terms->mla_scale * 2 * maker->attention.step_s;
+    double matrix_scale = terms->prefill_scale * terms->matrix_scale;
+    double expert_scale = terms->prefill_scale * terms->prefill_expert_scale * terms->expert_scale;
+    double attention_s = terms->matrix_scale * terms->mla_scale * 2 * maker->attention.step_s;
+    double products_s = matrix_scale * counted->matrix.s + expert_scale * counted->expert.s;
+    return (struct step_parts){
+        .total_s = products_s + counted->collective_s + terms->host_s + attention_s,
+        .compute_s = matrix_scale * counted->matrix.compute_s + expert_scale * counted->expert.compute_s,
+        .communication_s = counted->collective_s,
+        .engine_s = terms->host_s,
+    };
 }
 
 /* What depends on its sequences. */
-static double samples_s(void *context, double sequences) {
-    const struct maker *maker = context;
-    return maker->terms.matrix_scale * kernels_head_s(maker->kernels, sequences) + sequences_s(maker, sequences);
+static struct step_parts samples_parts(const struct maker *maker, const struct counted *counted) {
+    double engine_s = sequences_s(maker, counted->number);
+    return (struct step_parts){
+        .total_s = maker->terms.matrix_scale * counted->head.s + engine_s,
+        .compute_s = maker->terms.matrix_scale * counted->head.compute_s,
+        .engine_s = engine_s,
+    };
 }
 
-static bool fill_curves(const struct profile_step *step, struct maker *maker, struct step_model *model,
+static bool fill_curve(struct time_curve *curve, const struct step_parts *parts) {
+    return time_curve_fill(curve, &parts[1].total_s, sizeof *parts / sizeof(double), UNIT_PER_S);
+}
+
+static bool fill_curves(const struct profile_step *step, const struct maker *maker, struct step_model *model,
                         struct diags *diags, struct position at) {
-    return (time_curve_fill(&model->decodes, decodes_s, maker, UNIT_PER_S) &&
-            time_curve_fill(&model->tokens, tokens_s, maker, UNIT_PER_S) &&
-            time_curve_fill(&model->samples, samples_s, maker, UNIT_PER_S)) ||
+    struct step_curves *curves = model->curves = xcalloc(1, sizeof *curves);
+    for (size_t i = 1; i < CURVE_NODES; i++) {
+        const struct counted counted = counted_of(maker, (double)time_curve_number(i));
+        curves->decodes[i] = decodes_parts(maker, &counted);
+        curves->tokens[i] = tokens_parts(maker, &counted);
+        curves->samples[i] = samples_parts(maker, &counted);
+    }
+    return (fill_curve(&model->decodes, curves->decodes) && fill_curve(&model->tokens, curves->tokens) &&
+            fill_curve(&model->samples, curves->samples)) ||
            diag_error(diags, at, "coefficient-range", "the time of a step of %s on %s is beyond all range",
                       step->setup.llm->name, step->setup.gpu->name);
 }

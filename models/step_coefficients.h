@@ -13,6 +13,7 @@
 #ifndef TOKENMILL_MODELS_STEP_COEFFICIENTS_H
 #define TOKENMILL_MODELS_STEP_COEFFICIENTS_H
 
+#include "models/step_curves.h"
 #include "models/step_model.h"
 #include "models/time_curve.h"
 #include "models/work.h"
@@ -39,6 +40,7 @@ struct step_model {
     int64_t head, head_seq;
     int64_t token, prefill_token, decode, seq;
     struct time_curve decodes, tokens, samples; /* owned; all or none */
+    struct step_curves *curves;                 /* owned; the same in seconds */
     int64_t prefill_floor;
     int64_t attention; /* per chunk x (context + chunk / 2) */
     int64_t context;

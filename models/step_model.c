@@ -74,6 +74,7 @@ void step_model_free(struct step_model *model) {
         time_curve_release(&model->decodes);
         time_curve_release(&model->tokens);
         time_curve_release(&model->samples);
+        free(model->curves);
         free(model);
     }
 }

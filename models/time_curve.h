@@ -24,13 +24,22 @@ struct time_curve {
 /* The number at a node. */
 int64_t time_curve_number(size_t node);
 
-/* Fills a curve with `time_s` of each node's number (0 at 0), rounded to units of 1 / `scale` s; false if one is negative or beyond 2^90. */
-bool time_curve_fill(struct time_curve *curve, double (*time_s)(void *context, double number), void *context,
-                     double scale);
+/* Fills a curve with the times of all nodes but 0, where it is 0, rounded to units of 1 / `scale` s; false if one is negative or beyond 2^90.
+ * `time_s` is the first; the next is `stride` doubles on. */
+bool time_curve_fill(struct time_curve *curve, const double *time_s, size_t stride, double scale);
 void time_curve_release(struct time_curve *curve);
 
 /* Does it nowhere fall? */
 bool time_curve_rises(const struct time_curve *curve);
+
+/* Where a number that need not be whole lies: `part` of the way from a node to the next, above 1 beyond the last. Below 1 it is as 1: a step
+ * computes something, on average less than one of a thing or not. */
+struct curve_place {
+    size_t node;
+    double part;
+};
+
+struct curve_place time_curve_place(double number);
 
 static inline i128 time_curve_at(const struct time_curve *curve, int64_t number) {
     if (number < CURVE_EXACT) {

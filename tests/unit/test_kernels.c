@@ -96,10 +96,10 @@ static void shapes_take_what_was_worked_out(void **state) {
         struct kernels *kernels = kernels_of(*state, worked);
         struct kernel_attention attention = kernels_attention(kernels);
         fprintf(stderr, "%s %g\n", worked->model, worked->decodes);
-        near("matrix", kernels_matrix_s(kernels, worked->decodes), worked->matrix_ms, 1e-2);
-        near("experts", kernels_expert_s(kernels, worked->decodes), worked->expert_ms, 1e-2);
+        near("matrix", kernels_matrix(kernels, worked->decodes).s, worked->matrix_ms, 1e-2);
+        near("experts", kernels_expert(kernels, worked->decodes).s, worked->expert_ms, 1e-2);
         near("collectives", kernels_collective_s(kernels, worked->decodes), worked->collective_ms, 0.1);
-        near("head", kernels_head_s(kernels, worked->decodes), worked->head_ms, 1e-2);
+        near("head", kernels_head(kernels, worked->decodes).s, worked->head_ms, 1e-2);
         near("attention", attention.step_s + attention.sequence_s * worked->decodes, worked->attention_ms, 1e-3);
         near("context",
              attention.context_s * worked->decodes * 1500 + attention.window_context_s * worked->decodes * 128,
