@@ -10,7 +10,7 @@
 #include "models/throughput.h"
 #include "scenarios/resolved.h"
 
-/* One replica of pool `pool`. Without known power it draws nothing. */
+/* One replica of pool `pool`. Without known power it draws nothing. Curves are the point's. */
 struct throughput_machine analytic_machine(const struct resolved_point *point, size_t pool);
 
 /* What a pool costs in an hour of a steady state, staff and one-off costs left out: they are the fleet's. Demand charges are on the mean. */

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/fmath.h"
 #include "models/step_coefficients.h"
+#include "models/throughput_curves.h"
 #include "models/throughput_formula.h"
 #include "models/throughput_kernel.h"
 
@@ -42,12 +43,14 @@ static void machine_times(struct throughput_machine *machine, const struct step_
     machine->window_tok = (double)model->window;
     machine->window_context_s = seconds(model->window_context);
     machine->window_attention_s = seconds(model->window_attention);
+    machine->curves = model->curves;
+    machine->prefill_floor_s = seconds(model->prefill_floor);
 }
 
-/* Experts touched by n tokens: E (1 - (1 - k/E)^n). */
+/* Experts touched by n tokens: E (1 - (1 - k/E)^n). Curves have their time; their bytes are counted as the engine does. */
 static void machine_experts(struct throughput_machine *machine, const struct step_model *model) {
     const double experts = (double)model->work.experts;
-    if (model->expert_token <= 0 || experts <= 0) {
+    if (experts <= 0) {
         return;
     }
     const double miss_ratio = 1 - (double)model->work.experts_per_tok / experts;
@@ -123,7 +126,8 @@ const char *throughput_binding_name(enum throughput_binding binding) {
 }
 
 struct throughput_state throughput_of(const struct throughput_machine *machine, const struct throughput_load *load) {
-    return throughput_formula(machine, load, throughput_traits(machine));
+    return machine->curves != NULL ? throughput_of_curves(machine, load)
+                                   : throughput_formula(machine, load, throughput_traits(machine));
 }
 
 const struct throughput_kernel *throughput_kernel_of(enum cpu_level level) {

@@ -16,6 +16,8 @@
  *     USD per Mtok               (USD/s + USD/J x power) / tok/s x 1e6
  * Windowed layers read the mean of min(context, window) over contexts spread evenly about their mean, and of each prompt W (2 P - W), P > W.
  * Of ranks that attend for themselves the slowest has its even share of decodes and prompts, at least one of each.
+ * With curves (a profile) the times of a load's pure and mixed steps are read off them between nodes; a load is then a machine of its own
+ * with those times, without lines, and no vector: a hundred thousand a second.
  * Lengths enter as means; `context_tok` and `prompt_square_tok2` carry what their spread does to attention. Outputs of one length
  * for all requests end in groups, which this does not know: it takes ends to be spread. A KV cache that is short limits B
  * to what fits on average; the engine also recomputes what it preempts, so there the analytic rate is too high. Padding to a
@@ -33,6 +35,7 @@
 
 #include "base/cpu_level.h"
 #include "models/roofline.h"
+#include "models/step_curves.h"
 #include "models/step_model.h"
 
 /* ---- what is asked ---- */
@@ -53,10 +56,13 @@ struct throughput_machine {
     double window_context_s, window_attention_s;
     double host_s, host_seq_s;          /* a step takes at least host_s + host_seq_s sequences */
     double reduce_step_s, reduce_tok_s; /* the part of step_s and tok_s that is communication */
-    double kv_tok;                      /* tokens that the KV cache holds */
-    double block_tok;                   /* half a block is lost per sequence */
-    double step_tok, step_tok_inverse;  /* max_num_batched_tokens, and 1 / it */
-    double idle_w, active_w, cap_w;     /* at the wall; cap: above idle, THROUGHPUT_NO_CAP_W without one */
+    const struct step_curves
+        *curves; /* borrowed; NULL: lines; with curves body, head, expert and step_s, tok_s, seq_s are 0, and */
+    double prefill_floor_s;            /* a step with prefill takes at least this and prefill_step_s */
+    double kv_tok;                     /* tokens that the KV cache holds */
+    double block_tok;                  /* half a block is lost per sequence */
+    double step_tok, step_tok_inverse; /* max_num_batched_tokens, and 1 / it */
+    double idle_w, active_w, cap_w;    /* at the wall; cap: above idle, THROUGHPUT_NO_CAP_W without one */
     double step_j, expert_j, tok_j, seq_j, context_j, attention_j; /* at the wall; attention: per P^2 */
     double window_context_j, window_attention_j;
     double pue;
@@ -65,8 +71,9 @@ struct throughput_machine {
 
 /* What a machine is made of. */
 struct throughput_parts {
-    const struct step_model *step_model;  // borrowed
-    const struct roofline_step *roofline; /* borrowed; NULL: communication is not told apart */
+    const struct step_model *step_model; // borrowed; the machine borrows its curves
+    const struct roofline_step
+        *roofline; /* borrowed; what the lines' communication is told apart by; NULL: it is not */
     int64_t num_gpu_blocks, block_size, max_num_batched_tokens;
     double idle_w;         /* of the replica at its plugs: boards with a context, its share of hosts; 0: not known */
     double psu_efficiency; /* plugs to wall; 1 if not known */

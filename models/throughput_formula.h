@@ -160,6 +160,22 @@ struct throughput_contexts {
     double slowest, slowest_window; /* of the rank that takes longest */
 };
 
+THROUGHPUT_INLINE struct throughput_contexts throughput_contexts_of(const struct throughput_machine *machine,
+                                                                    const struct throughput_flow *flow,
+                                                                    const struct throughput_lengths *lengths,
+                                                                    unsigned traits) {
+    struct throughput_contexts contexts = {.full = flow->decodes * lengths->context_tok};
+    contexts.slowest = contexts.full;
+    if ((traits & THROUGHPUT_EXTENDED) != 0) {
+        double window_context = throughput_window_context(machine, lengths);
+        double decodes = throughput_greatest(flow->decodes / machine->ranks, throughput_least(flow->decodes, 1));
+        contexts.window = flow->decodes * window_context;
+        contexts.slowest = decodes * lengths->context_tok;
+        contexts.slowest_window = decodes * window_context;
+    }
+    return contexts;
+}
+
 THROUGHPUT_INLINE struct throughput_step throughput_step_of(const struct throughput_machine *machine,
                                                             const struct throughput_flow *flow,
                                                             struct throughput_contexts contexts, bool is_mixed,
@@ -234,15 +250,7 @@ struct throughput_mean {
 THROUGHPUT_INLINE struct throughput_mean throughput_mean_of(const struct throughput_machine *machine,
                                                             const struct throughput_flow *flow,
                                                             const struct throughput_lengths *lengths, unsigned traits) {
-    struct throughput_contexts contexts = {.full = flow->decodes * lengths->context_tok};
-    contexts.slowest = contexts.full;
-    if ((traits & THROUGHPUT_EXTENDED) != 0) {
-        double window_context = throughput_window_context(machine, lengths);
-        double decodes = throughput_greatest(flow->decodes / machine->ranks, throughput_least(flow->decodes, 1));
-        contexts.window = flow->decodes * window_context;
-        contexts.slowest = decodes * lengths->context_tok;
-        contexts.slowest_window = decodes * window_context;
-    }
+    struct throughput_contexts contexts = throughput_contexts_of(machine, flow, lengths, traits);
     struct throughput_step pure = throughput_step_of(machine, flow, contexts, false, traits);
     struct throughput_step mixed = throughput_step_of(machine, flow, contexts, true, traits);
 

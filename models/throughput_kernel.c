@@ -3,27 +3,37 @@
 
 #include <math.h>
 
+#include "models/throughput_curves.h"
 #include "models/throughput_formula.h"
 
-/* Inlined with `traits` a constant: a loop of its own for dense models, which have no experts to touch, and for plain ones. */
-THROUGHPUT_INLINE void state_at(const struct throughput_machine *machine, const struct throughput_load_columns *in,
-                                const struct throughput_state_columns *out, size_t i, unsigned traits) {
-    const struct throughput_load load = {
+THROUGHPUT_INLINE struct throughput_load load_at(const struct throughput_load_columns *in, size_t i) {
+    return (struct throughput_load){
         .batch = in->batch[i],
         .lengths = {in->input_tok[i], in->output_tok[i], in->context_tok[i], in->prompt_square_tok2[i]},
         .price_ratio = in->price_ratio[i],
     };
+}
+
+THROUGHPUT_INLINE void state_put(const struct throughput_state_columns *out, size_t i,
+                                 const struct throughput_state *state) {
+    out->batch[i] = state->batch;
+    out->prefill_s[i] = state->prefill_s;
+    out->decode_s[i] = state->decode_s;
+    out->tpot_s[i] = state->tpot_s;
+    out->ttft_s[i] = state->ttft_s;
+    out->tok_per_s[i] = state->tok_per_s;
+    out->power_w[i] = state->power_w;
+    out->usd_per_mtok[i] = state->usd_per_mtok;
+    out->j_per_tok[i] = state->j_per_tok;
+    out->binding[i] = (int32_t)state->binding;
+}
+
+/* Inlined with `traits` a constant: a loop of its own for dense models, which have no experts to touch, and for plain ones. */
+THROUGHPUT_INLINE void state_at(const struct throughput_machine *machine, const struct throughput_load_columns *in,
+                                const struct throughput_state_columns *out, size_t i, unsigned traits) {
+    const struct throughput_load load = load_at(in, i);
     struct throughput_state state = throughput_formula(machine, &load, traits);
-    out->batch[i] = state.batch;
-    out->prefill_s[i] = state.prefill_s;
-    out->decode_s[i] = state.decode_s;
-    out->tpot_s[i] = state.tpot_s;
-    out->ttft_s[i] = state.ttft_s;
-    out->tok_per_s[i] = state.tok_per_s;
-    out->power_w[i] = state.power_w;
-    out->usd_per_mtok[i] = state.usd_per_mtok;
-    out->j_per_tok[i] = state.j_per_tok;
-    out->binding[i] = (int32_t)state.binding;
+    state_put(out, i, &state);
 }
 
 THROUGHPUT_INLINE void arrays_of(const struct throughput_machine *shared, const struct throughput_load_columns *loads,
@@ -37,8 +47,21 @@ THROUGHPUT_INLINE void arrays_of(const struct throughput_machine *shared, const 
     }
 }
 
+static void arrays_by_curves(const struct throughput_machine *machine, const struct throughput_load_columns *loads,
+                             size_t count, const struct throughput_state_columns *states) {
+    for (size_t i = 0; i < count; i++) {
+        const struct throughput_load load = load_at(loads, i);
+        struct throughput_state state = throughput_of_curves(machine, &load);
+        state_put(states, i, &state);
+    }
+}
+
 static void arrays(const struct throughput_machine *machine, const struct throughput_load_columns *loads, size_t count,
                    const struct throughput_state_columns *states) {
+    if (machine->curves != NULL) {
+        arrays_by_curves(machine, loads, count, states);
+        return;
+    }
     switch (throughput_traits(machine)) {
     case 0: arrays_of(machine, loads, count, states, 0); break;
     case 1: arrays_of(machine, loads, count, states, 1); break;
@@ -75,6 +98,24 @@ THROUGHPUT_INLINE void slice_of(const struct throughput_slice_request *request, 
     }
 }
 
+/* Each batch on a machine of its own. */
+static void slice_by_curves(const struct throughput_slice_request *request, struct throughput_slice *slice) {
+    for (size_t i = 0; i < request->count; i++) {
+        const struct throughput_load load = {.batch = request->batches[i], .lengths = *request->lengths};
+        const struct throughput_machine machine = throughput_machine_at(request->machine, &load);
+        slice_at(&machine, request->lengths, load.batch, request->limits, slice, i, throughput_traits(&machine));
+    }
+}
+
+static void slice_by_lines(const struct throughput_slice_request *request, struct throughput_slice *slice) {
+    switch (throughput_traits(request->machine)) {
+    case 0: slice_of(request, slice, 0); break;
+    case 1: slice_of(request, slice, 1); break;
+    case 2: slice_of(request, slice, 2); break;
+    default: slice_of(request, slice, 3); break;
+    }
+}
+
 static void front_bars(const struct throughput_slice_request *request, struct throughput_slice *slice) {
     const double *bars = request->front_bars;
     const size_t count = request->count;
@@ -86,11 +127,10 @@ static void front_bars(const struct throughput_slice_request *request, struct th
 }
 
 static void slice(const struct throughput_slice_request *request, struct throughput_slice *slice) {
-    switch (throughput_traits(request->machine)) {
-    case 0: slice_of(request, slice, 0); break;
-    case 1: slice_of(request, slice, 1); break;
-    case 2: slice_of(request, slice, 2); break;
-    default: slice_of(request, slice, 3); break;
+    if (request->machine->curves != NULL) {
+        slice_by_curves(request, slice);
+    } else {
+        slice_by_lines(request, slice);
     }
     front_bars(request, slice);
 }

@@ -209,6 +209,17 @@ static void skip(struct screen *screen, struct screen_pool *pool, const char *ru
     pool->skipped[i].count++;
 }
 
+/* A machine that outlives its point. */
+static struct throughput_machine machine_kept(struct arena *arena, const struct resolved_point *point, size_t index) {
+    struct throughput_machine machine = analytic_machine(point, index);
+    if (machine.curves != NULL) {
+        struct step_curves *curves = arena_alloc(arena, 1, sizeof *curves);
+        *curves = *machine.curves;
+        machine.curves = curves;
+    }
+    return machine;
+}
+
 /* One combination; no configuration of it if the scenario would not be valid with it. */
 static void fleet_add(struct screen *screen, size_t index, struct fleet *fleet, const char *const sets[SETS]) {
     struct diags *diags = diags_new();
@@ -216,7 +227,7 @@ static void fleet_add(struct screen *screen, size_t index, struct fleet *fleet, 
     if (point == NULL) {
         skip(screen, &screen->pools[index], diags_first_rule(diags));
     } else {
-        fleet->machines[fleet->count] = analytic_machine(point, index);
+        fleet->machines[fleet->count] = machine_kept(screen->arena, point, index);
         fleet->rows[fleet->count] = row_of(screen->arena, point, index);
         fleet->count++;
     }
