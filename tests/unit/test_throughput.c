@@ -203,6 +203,65 @@ static void prices_follow_from_rate_and_power(void **state) {
     step_model_free(rig.model);
 }
 
+/* ---- curves ---- */
+
+static struct throughput_rig profile_rig(struct llm llm, int64_t tensor_parallel, int64_t num_gpu_blocks) {
+    struct throughput_rig rig = rig_of(llm, tensor_parallel, num_gpu_blocks);
+    rig.is_profile = true;
+    return rig;
+}
+
+/* 128 slots and 128 tokens: 127 decodes, on a node of the curve or between two of them. */
+static void curves_take_the_engines_steps(void **state) {
+    (void)state;
+    struct throughput_rig rigs[] = {profile_rig(llama_8b(), 2, PLENTY_OF_BLOCKS),
+                                    profile_rig(mixtral_8x7b(), 2, PLENTY_OF_BLOCKS),
+                                    profile_rig(windowed_8b(300), 1, PLENTY_OF_BLOCKS)};
+    for (size_t i = 0; i < sizeof rigs / sizeof rigs[0]; i++) {
+        make(&rigs[i]);
+        const int64_t window = step_model_window(rigs[i].model);
+        for (int64_t slots = 2; slots <= 1024; slots = slots * 3 + 1) {
+            struct step_work work = {.decode_seqs = slots - 1, .decode_context = (slots - 1) * 2000};
+            work.decode_window_context = window > 0 ? (slots - 1) * windowed_context(window, 2000) : 0;
+            struct throughput_load load = load_of((double)slots, 1000, (double)slots);
+            load.lengths.context_tok = 2000;
+            assert_near(throughput_of(&rigs[i].machine, &load).decode_s, step_s(&rigs[i], &work), 1e-6);
+        }
+        step_model_free(rigs[i].model);
+    }
+}
+
+/* A short prompt takes as long as its launches. */
+static void a_prompt_alone_takes_its_curves_step(void **state) {
+    (void)state;
+    struct throughput_rig rig = profile_rig(windowed_8b(300), 1, PLENTY_OF_BLOCKS);
+    make(&rig);
+    for (int64_t tokens = 10; tokens <= 8192; tokens = tokens * 2 + 3) {
+        const struct step_work work = {
+            .prefill_seqs = 1,
+            .prefill_tokens = tokens,
+            .prefill_attention_x2 = (i128)tokens * tokens,
+            .prefill_window_attention_x2 = window_attention_x2_of_chunk(300, 0, tokens),
+        };
+        const struct throughput_load load = load_of(1, (double)tokens, 100);
+        assert_near(throughput_of(&rig.machine, &load).prefill_s, step_s(&rig, &work), 1e-6);
+    }
+    step_model_free(rig.model);
+}
+
+/* 64 outputs of 1 on 64 slots: 64 prompts of 100 begin in a step of nothing else, q of w of them in a mixed step. */
+static void mixed_steps_are_on_the_curves(void **state) {
+    (void)state;
+    struct throughput_rig rig = profile_rig(llama_8b(), 1, PLENTY_OF_BLOCKS);
+    make(&rig);
+    const struct step_work work = {
+        .prefill_seqs = 64, .prefill_tokens = 6400, .prefill_attention_x2 = (i128)64 * 100 * 100};
+    const struct throughput_load load = load_of(64, 100, 1);
+    const double per_s = 64 * 101 / step_s(&rig, &work);
+    assert_near(throughput_of(&rig.machine, &load).tok_per_s, per_s, 0.01);
+    step_model_free(rig.model);
+}
+
 /* ---- against the engine's capacity run ---- */
 
 struct capacity_case {
@@ -211,6 +270,7 @@ struct capacity_case {
     double input_tok, output_tok; /* uniform, half to one and a half of it */
     double within;
     double host_step_s;
+    bool is_profile;
 };
 
 static double capacity_of(const struct throughput_rig *rig, const struct capacity_case *row) {
@@ -253,21 +313,28 @@ static struct throughput_load spread_load(const struct capacity_case *row) {
 static void the_rate_is_the_engines_capacity(void **state) {
     (void)state;
     const struct capacity_case rows[] = {
-        {llama_8b(), 1, PLENTY_OF_BLOCKS, 256, 512, 128, 0.01, 0},
-        {llama_8b(), 1, PLENTY_OF_BLOCKS, 64, 512, 512, 0.01, 0},
-        {llama_8b(), 1, PLENTY_OF_BLOCKS, 8, 2048, 256, 0.01, 0},
-        {llama_8b(), 4, PLENTY_OF_BLOCKS, 128, 1024, 256, 0.01, 0},
-        {llama_8b(), 1, PLENTY_OF_BLOCKS, 32, 20000, 64, 0.01, 0},
-        {mixtral_8x7b(), 2, PLENTY_OF_BLOCKS, 64, 512, 256, 0.01, 0},
-        {windowed_8b(1024), 1, PLENTY_OF_BLOCKS, 128, 1000, 512, 0.01, 0},
-        {windowed_8b(1024), 1, PLENTY_OF_BLOCKS, 32, 20000, 64, 0.01, 0},
-        {windowed_8b(128), 1, PLENTY_OF_BLOCKS, 256, 512, 256, 0.01, 0},
-        {llama_8b(), 1, PLENTY_OF_BLOCKS, 256, 512, 256, 0.01, 20e-3},
-        {llama_8b(), 1, 4000, 256, 512, 256, 0.10, 0}, /* what is preempted is computed again */
+        {llama_8b(), 1, PLENTY_OF_BLOCKS, 256, 512, 128, 0.01, 0, false},
+        {llama_8b(), 1, PLENTY_OF_BLOCKS, 64, 512, 512, 0.01, 0, false},
+        {llama_8b(), 1, PLENTY_OF_BLOCKS, 8, 2048, 256, 0.01, 0, false},
+        {llama_8b(), 4, PLENTY_OF_BLOCKS, 128, 1024, 256, 0.01, 0, false},
+        {llama_8b(), 1, PLENTY_OF_BLOCKS, 32, 20000, 64, 0.01, 0, false},
+        {mixtral_8x7b(), 2, PLENTY_OF_BLOCKS, 64, 512, 256, 0.01, 0, false},
+        {windowed_8b(1024), 1, PLENTY_OF_BLOCKS, 128, 1000, 512, 0.01, 0, false},
+        {windowed_8b(1024), 1, PLENTY_OF_BLOCKS, 32, 20000, 64, 0.01, 0, false},
+        {windowed_8b(128), 1, PLENTY_OF_BLOCKS, 256, 512, 256, 0.01, 0, false},
+        {llama_8b(), 1, PLENTY_OF_BLOCKS, 256, 512, 256, 0.01, 20e-3, false},
+        {llama_8b(), 1, 4000, 256, 512, 256, 0.10, 0, false}, /* what is preempted is computed again */
+        {llama_8b(), 1, PLENTY_OF_BLOCKS, 256, 512, 128, 0.01, 0, true},
+        {llama_8b(), 4, PLENTY_OF_BLOCKS, 128, 1024, 256, 0.01, 0, true},
+        {llama_8b(), 1, PLENTY_OF_BLOCKS, 8, 2048, 256, 0.02, 0, true},
+        {llama_8b(), 1, PLENTY_OF_BLOCKS, 32, 20000, 64, 0.01, 0, true},
+        {mixtral_8x7b(), 2, PLENTY_OF_BLOCKS, 64, 512, 256, 0.01, 0, true},
+        {windowed_8b(1024), 1, PLENTY_OF_BLOCKS, 128, 1000, 512, 0.01, 0, true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct throughput_rig rig = rig_of(rows[i].llm, rows[i].tensor_parallel, rows[i].num_gpu_blocks);
         rig.host_step_s = rows[i].host_step_s;
+        rig.is_profile = rows[i].is_profile;
         make(&rig);
         const struct throughput_load load = spread_load(&rows[i]);
         double expected = capacity_of(&rig, &rows[i]);
@@ -295,6 +362,21 @@ static void each_resource_can_bind(void **state) {
     assert_binding(&one, load_of(16, 4096, 16), BINDING_COMPUTE);
     assert_binding(&one, load_of(4, 100, 400), BINDING_MEMORY);
     assert_binding(&one, load_of(512, 16, 512), BINDING_ENGINE);
+    assert_binding(&starved, load_of(256, 1000, 1000), BINDING_KV_CAPACITY);
+    assert_binding(&slow_links, load_of(64, 2000, 100), BINDING_COMMUNICATION);
+}
+
+static void each_resource_can_bind_curves(void **state) {
+    (void)state;
+    struct throughput_rig one = profile_rig(llama_8b(), 1, PLENTY_OF_BLOCKS);
+    struct throughput_rig many = profile_rig(llama_8b(), 8, PLENTY_OF_BLOCKS);
+    struct throughput_rig starved = profile_rig(llama_8b(), 1, 2000);
+    struct throughput_rig slow_links = profile_rig(llama_8b(), 8, PLENTY_OF_BLOCKS);
+    slow_links.gpu.nvlink_gb_per_s = (double)NAN;
+    slow_links.gpu.pcie_gen = 3;
+    assert_binding(&one, load_of(16, 4096, 16), BINDING_COMPUTE);
+    assert_binding(&one, load_of(4, 100, 400), BINDING_MEMORY);
+    assert_binding(&many, load_of(256, 16, 512), BINDING_ENGINE);
     assert_binding(&starved, load_of(256, 1000, 1000), BINDING_KV_CAPACITY);
     assert_binding(&slow_links, load_of(64, 2000, 100), BINDING_COMMUNICATION);
 }
@@ -331,8 +413,12 @@ int main(void) {
         cmocka_unit_test(power_is_the_engines_energy_over_its_time),
         cmocka_unit_test(power_stops_at_tdp),
         cmocka_unit_test(prices_follow_from_rate_and_power),
+        cmocka_unit_test(curves_take_the_engines_steps),
+        cmocka_unit_test(a_prompt_alone_takes_its_curves_step),
+        cmocka_unit_test(mixed_steps_are_on_the_curves),
         cmocka_unit_test(the_rate_is_the_engines_capacity),
         cmocka_unit_test(each_resource_can_bind),
+        cmocka_unit_test(each_resource_can_bind_curves),
         cmocka_unit_test(short_kv_cuts_the_slots),
         cmocka_unit_test(a_request_that_does_not_fit_earns_nothing),
     };

@@ -14,7 +14,7 @@
 #include "base/arena.h"
 #include "tests/unit/throughput_fixture.h"
 
-enum { COUNT_MAX = 67, IN_COLUMNS = 6, OUT_COLUMNS = 9, COLUMNS = IN_COLUMNS + OUT_COLUMNS + 1, MACHINES = 9 };
+enum { COUNT_MAX = 67, IN_COLUMNS = 6, OUT_COLUMNS = 9, COLUMNS = IN_COLUMNS + OUT_COLUMNS + 1, MACHINES = 10 };
 
 /* ---- machines and loads ---- */
 
@@ -27,8 +27,19 @@ static double random_in(uint64_t *seed, double low, double high) {
     return low + (high - low) * (double)random_next(seed) * 0x1p-53;
 }
 
+/* A machine with curves; they are kept. */
+static struct throughput_machine curved_machine(void) {
+    static struct step_curves curves;
+    struct throughput_rig rig = {.llm = mixtral_8x7b(), .gpu = h100(), .is_profile = true};
+    rig_make(&rig, 2, 25751);
+    curves = *rig.machine.curves;
+    rig.machine.curves = &curves;
+    step_model_free(rig.model);
+    return rig.machine;
+}
+
 /* Dense, starved, experts, without power or price, and one whose every number is far out; windowed layers, with
- * experts, a host and ranks too. */
+ * experts, a host and ranks too; curves. */
 static void machines_make(struct throughput_machine machines[MACHINES]) {
     struct throughput_rig rig = {.llm = llama_8b(), .gpu = h100()};
     rig_make(&rig, 1, 25751);
@@ -63,6 +74,7 @@ static void machines_make(struct throughput_machine machines[MACHINES]) {
     rig_make(&rig, 4, 25751);
     machines[8] = rig.machine;
     step_model_free(rig.model);
+    machines[9] = curved_machine();
     machines[4] = machines[2];
     machines[4].step_s = 1e-30;
     machines[4].body_tok_s = 1e6;

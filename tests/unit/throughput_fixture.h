@@ -4,6 +4,7 @@
 
 #include "models/gpu.h"
 #include "models/llm.h"
+#include "models/profile.h"
 #include "models/roofline.h"
 #include "models/throughput.h"
 #include "models/work.h"
@@ -18,6 +19,7 @@ struct throughput_rig {
     struct throughput_machine machine;
     double host_step_s, host_seq_s;
     int64_t attention_dp;
+    bool is_profile; /* kernels with neutral overheads in place of the roofline */
 };
 
 static struct llm llama_8b(void) {
@@ -66,6 +68,25 @@ static struct gpu h100(void) {
     return gpu;
 }
 
+static struct step_model *rig_profile(const struct throughput_rig *rig, const struct work_model *work,
+                                      struct diags *diags) {
+    static const struct profile neutral = {.name = "neutral"};
+    const struct position nowhere = {0};
+    const struct profile_step step = {
+        .setup = {.llm = &rig->llm,
+                  .gpu = &rig->gpu,
+                  .precision = PRECISION_BF16,
+                  .kv_precision = PRECISION_BF16,
+                  .engine = SERVING_VLLM,
+                  .tensor_parallel = rig->step.tensor_parallel,
+                  .expert_parallel = 1,
+                  .attention_dp = rig->attention_dp > 1 ? rig->attention_dp : 1,
+                  .gpus_per_node = 8},
+        .profile = &neutral,
+    };
+    return step_model_new_profile(&step, work, diags, nowhere);
+}
+
 /* Fills `rig`, whose llm and gpu are set. */
 static void rig_make(struct throughput_rig *rig, int64_t tensor_parallel, int64_t num_gpu_blocks) {
     const struct position nowhere = {0};
@@ -76,7 +97,8 @@ static void rig_make(struct throughput_rig *rig, int64_t tensor_parallel, int64_
     rig->step.host_seq_s = rig->host_seq_s;
     rig->step.attention_dp = rig->attention_dp;
     assert_true(work_model_make(&rig->step, &work, diags, nowhere));
-    rig->model = step_model_new_roofline(&rig->step, &work, diags, nowhere);
+    rig->model =
+        rig->is_profile ? rig_profile(rig, &work, diags) : step_model_new_roofline(&rig->step, &work, diags, nowhere);
     assert_non_null(rig->model);
     rig->parts = (struct throughput_parts){
         .step_model = rig->model,
