@@ -469,7 +469,7 @@ struct kernels *kernels_new(const struct kernel_setup *setup) {
     kernels->arch = arch_of(setup->gpu);
     kernels->byte_per_s = gpu_peak_byte_per_s(setup->gpu);
     kernels->peak16_flop_per_s = gpu_peak_flop_per_s(setup->gpu, PRECISION_BF16);
-    kernels->attention_ranks = fmax(1, (double)(setup->tensor_parallel / setup->attention_dp));
+    kernels->attention_ranks = fmax(1, (double)setup->tensor_parallel / (double)setup->attention_dp);
     kernels->layers = (double)llm->layers;
     kernels->attention_layers = (double)llm_attention_layers(llm);
     kernels->expert_layers = (double)llm_moe_layers(llm);
