@@ -28,6 +28,18 @@ bool profile_knows(const char *name) {
     return false;
 }
 
+const char *profile_term_name(enum profile_term term) {
+    static const char *const each[TERM_COUNT] = {"c0",  "cl",  "cs",  "cpf", "hl",  "clm", "clblk", "cmla", "cep",
+                                                 "cdp", "ca",  "phi", "Se",  "Sa",  "Sx",  "Sm",    "Sma",  "Smx",
+                                                 "mt",  "mla", "fam", "Spf", "Spa", "Spm", "r0",    "rq",   "r1"};
+    return each[term];
+}
+
+const char *profile_term_unit(enum profile_term term) {
+    bool is_time = (term <= TERM_CDP && term != TERM_CLM) || term >= TERM_R0;
+    return is_time ? "s" : "ratio";
+}
+
 double profile_value(const struct profile *profile, const char *name, const char *scope) {
     for (size_t i = 0; i < profile->value_count; i++) {
         if (strcmp(profile->values[i].name, name) == 0 && strcmp(profile->values[i].scope, scope) == 0) {
@@ -42,15 +54,6 @@ static double value_or(const struct profile *profile, const char *name, const ch
     return isnan(value) ? fallback : value;
 }
 
-enum { SCOPE_SIZE = 64 };
-
-struct scopes {
-    const char *engine, *arch, *family;
-    char format[SCOPE_SIZE];        /* "Hopper|8b" */
-    char engine_format[SCOPE_SIZE]; /* "vllm|Hopper|8b" */
-    char engine_kind[SCOPE_SIZE];   /* "vllm|moe" */
-};
-
 /* The family that a model's name says; "" if none is known. */
 static const char *family_of(const struct llm *llm) {
     static const char *const families[][2] = {
@@ -64,17 +67,6 @@ static const char *family_of(const struct llm *llm) {
         }
     }
     return "";
-}
-
-static struct scopes scopes_of(const struct kernels *kernels, const struct kernel_setup *setup) {
-    struct scopes scopes = {.engine = serving_engine_name(setup->engine),
-                            .arch = kernels_arch_name(kernels),
-                            .family = family_of(setup->llm)};
-    const char *format = kernels_format_name(kernels);
-    snprintf(scopes.format, SCOPE_SIZE, "%s|%s", scopes.arch, format);
-    snprintf(scopes.engine_format, SCOPE_SIZE, "%s|%s|%s", scopes.engine, scopes.arch, format);
-    snprintf(scopes.engine_kind, SCOPE_SIZE, "%s|%s", scopes.engine, setup->llm->experts > 0 ? "moe" : "dense");
-    return scopes;
 }
 
 /* Neutral values where the profile says nothing of an engine. */
@@ -93,56 +85,143 @@ static struct scopes scopes_of(const struct kernels *kernels, const struct kerne
 #define DEFAULT_SERVE_S        0.5e-3
 #define DEFAULT_SERVE_TOKEN_S  0.2e-6
 
-static double host_s(const struct profile *profile, const struct kernels *kernels, const struct kernel_setup *setup,
-                     const struct scopes *scopes) {
-    const struct llm *llm = setup->llm;
-    double layers = (double)llm->layers, expert_layers = (double)llm_moe_layers(llm);
-    double slower = value_or(profile, "ca", scopes->arch, 1);
-    double host = slower * (value_or(profile, "c0", scopes->engine, DEFAULT_STEP_S) +
-                            value_or(profile, "cl", scopes->engine, DEFAULT_LAYER_S) * layers);
-    host += value_or(profile, "clm", scopes->engine, 1) * value_or(profile, "mt", scopes->format, 1) *
-            kernels_expert_launch_s(kernels);
-    if (strcmp(kernels_format_name(kernels), "8b") == 0) {
-        host += value_or(profile, "clblk", "", DEFAULT_BLOCK_LAYER_S) * layers;
+static void fill_neutral(double neutral[TERM_COUNT], bool is_moe) {
+    for (int t = 0; t < TERM_COUNT; t++) {
+        neutral[t] = 1;
     }
-    if (llm->attention == ATTENTION_MLA) {
-        host += slower * value_or(profile, "cmla", scopes->engine, DEFAULT_MLA_LAYER_S) * layers;
+    neutral[TERM_C0] = DEFAULT_STEP_S;
+    neutral[TERM_CL] = DEFAULT_LAYER_S;
+    neutral[TERM_CS] = DEFAULT_SEQUENCE_S;
+    neutral[TERM_CPF] = DEFAULT_PREFILL_STEP_S;
+    neutral[TERM_HL] = is_moe ? DEFAULT_FLOOR_MOE_S : DEFAULT_FLOOR_DENSE_S;
+    neutral[TERM_CLBLK] = DEFAULT_BLOCK_LAYER_S;
+    neutral[TERM_CMLA] = DEFAULT_MLA_LAYER_S;
+    neutral[TERM_CEP] = DEFAULT_EP_LAYER_S;
+    neutral[TERM_CDP] = DEFAULT_DP_LAYER_S;
+    neutral[TERM_SPM] = DEFAULT_PREFILL_EXPERT;
+    neutral[TERM_R0] = DEFAULT_REQUEST_S;
+    neutral[TERM_RQ] = DEFAULT_SERVE_S;
+    neutral[TERM_R1] = DEFAULT_SERVE_TOKEN_S;
+}
+
+static void fill_scopes(struct profile_subject *subject, const struct kernels *kernels,
+                        const struct kernel_setup *setup) {
+    const char *engine = serving_engine_name(setup->engine), *arch = kernels_arch_name(kernels);
+    const char *format = kernels_format_name(kernels);
+    for (int t = 0; t < TERM_COUNT; t++) {
+        char *scope = subject->scope[t];
+        switch ((enum profile_term)t) {
+        case TERM_SA:
+        case TERM_SMA:
+        case TERM_MT:
+        case TERM_SPA:
+        case TERM_SPM: snprintf(scope, PROFILE_SCOPE_SIZE, "%s|%s", arch, format); break;
+        case TERM_SX:
+        case TERM_SMX: snprintf(scope, PROFILE_SCOPE_SIZE, "%s|%s|%s", engine, arch, format); break;
+        case TERM_HL:
+            snprintf(scope, PROFILE_SCOPE_SIZE, "%s|%s", engine, setup->llm->experts > 0 ? "moe" : "dense");
+            break;
+        case TERM_CA: snprintf(scope, PROFILE_SCOPE_SIZE, "%s", arch); break;
+        case TERM_FAM: snprintf(scope, PROFILE_SCOPE_SIZE, "%s", family_of(setup->llm)); break;
+        case TERM_CLBLK:
+        case TERM_CDP:
+        case TERM_MLA: scope[0] = '\0'; break;
+        default: snprintf(scope, PROFILE_SCOPE_SIZE, "%s", engine); break;
+        }
     }
-    if (setup->expert_parallel > 1) {
-        host += value_or(profile, "cep", scopes->engine, DEFAULT_EP_LAYER_S) * expert_layers;
+}
+
+void profile_subject_of(struct profile_subject *subject, const struct kernels *kernels,
+                        const struct kernel_setup *setup) {
+    bool is_moe = setup->llm->experts > 0, is_mla = setup->llm->attention == ATTENTION_MLA;
+    *subject = (struct profile_subject){
+        .layers = (double)setup->llm->layers,
+        .expert_layers = (double)llm_moe_layers(setup->llm),
+        .launch_s = kernels_expert_launch_s(kernels),
+        .is_synchronous = setup->engine == SERVING_VLLM_011,
+    };
+    fill_scopes(subject, kernels, setup);
+    fill_neutral(subject->neutral, is_moe);
+    for (int t = 0; t < TERM_COUNT; t++) {
+        subject->is_read[t] = true;
     }
-    if (setup->attention_dp > 1) {
-        host += value_or(profile, "cdp", "", DEFAULT_DP_LAYER_S) * layers;
+    static const enum profile_term of_experts[] = {TERM_CLM, TERM_MT, TERM_SM, TERM_SMA, TERM_SMX, TERM_SPM};
+    for (size_t i = 0; i < sizeof of_experts / sizeof of_experts[0]; i++) {
+        subject->is_read[of_experts[i]] = is_moe;
     }
-    return host;
+    subject->is_read[TERM_CMLA] = subject->is_read[TERM_MLA] = is_mla;
+    subject->is_read[TERM_CLBLK] = strcmp(kernels_format_name(kernels), "8b") == 0;
+    subject->is_read[TERM_CEP] = setup->expert_parallel > 1;
+    subject->is_read[TERM_CDP] = setup->attention_dp > 1;
+    subject->is_read[TERM_PHI] = setup->tensor_parallel > 1;
+}
+
+static double host_s(const struct profile_subject *subject, const double v[TERM_COUNT]) {
+    double layers = subject->layers, expert_layers = subject->expert_layers;
+    double host = v[TERM_CA] * (v[TERM_C0] + v[TERM_CL] * layers) + v[TERM_CLM] * v[TERM_MT] * subject->launch_s;
+    host += subject->is_read[TERM_CLBLK] ? v[TERM_CLBLK] * layers : 0;
+    host += subject->is_read[TERM_CMLA] ? v[TERM_CA] * v[TERM_CMLA] * layers : 0;
+    host += subject->is_read[TERM_CEP] ? v[TERM_CEP] * expert_layers : 0;
+    return host + (subject->is_read[TERM_CDP] ? v[TERM_CDP] * layers : 0);
+}
+
+struct profile_terms profile_terms_from(const struct profile_subject *subject, const double v[TERM_COUNT]) {
+    return (struct profile_terms){
+        .matrix_scale = v[TERM_SE] * v[TERM_SA] * v[TERM_SX] * v[TERM_FAM],
+        .expert_scale = v[TERM_SM] * v[TERM_SMA] * v[TERM_SMX] * v[TERM_FAM],
+        .collective_scale = v[TERM_PHI],
+        .mla_scale = subject->is_read[TERM_MLA] ? v[TERM_MLA] : 1,
+        .prefill_scale = v[TERM_SPF] * v[TERM_SPA],
+        .prefill_expert_scale = v[TERM_SPM],
+        .host_s = host_s(subject, v),
+        .sequence_s = v[TERM_CS],
+        .is_synchronous = subject->is_synchronous,
+        .prefill_step_s = v[TERM_CPF],
+        .prefill_floor_s = v[TERM_HL] * subject->layers,
+        .request_s = v[TERM_R0],
+        .serve_s = v[TERM_RQ],
+        .serve_token_s = v[TERM_R1],
+    };
 }
 
 struct profile_terms profile_terms_of(const struct profile *profile, const struct kernels *kernels,
                                       const struct kernel_setup *setup) {
-    const struct scopes scopes = scopes_of(kernels, setup);
-    double family = value_or(profile, "fam", scopes.family, 1);
-    bool is_moe = setup->llm->experts > 0;
-    double floor_s = is_moe ? DEFAULT_FLOOR_MOE_S : DEFAULT_FLOOR_DENSE_S;
-    return (struct profile_terms){
-        .matrix_scale = value_or(profile, "Se", scopes.engine, 1) * value_or(profile, "Sa", scopes.format, 1) *
-                        value_or(profile, "Sx", scopes.engine_format, 1) * family,
-        .expert_scale = value_or(profile, "Sm", scopes.engine, 1) * value_or(profile, "Sma", scopes.format, 1) *
-                        value_or(profile, "Smx", scopes.engine_format, 1) * family,
-        .collective_scale = value_or(profile, "phi", scopes.engine, 1),
-        .mla_scale = setup->llm->attention == ATTENTION_MLA ? value_or(profile, "mla", "", 1) : 1,
-        .prefill_scale = value_or(profile, "Spf", scopes.engine, 1) * value_or(profile, "Spa", scopes.format, 1),
-        .prefill_expert_scale = value_or(profile, "Spm", scopes.format, DEFAULT_PREFILL_EXPERT),
-        .host_s = host_s(profile, kernels, setup, &scopes),
-        .sequence_s = value_or(profile, "cs", scopes.engine, DEFAULT_SEQUENCE_S),
-        .is_synchronous = setup->engine == SERVING_VLLM_011,
-        .prefill_step_s = value_or(profile, "cpf", scopes.engine, DEFAULT_PREFILL_STEP_S),
-        .prefill_floor_s = value_or(profile, "hl", scopes.engine_kind, floor_s) * (double)setup->llm->layers,
-        .request_s = value_or(profile, "r0", scopes.engine, DEFAULT_REQUEST_S),
-        .serve_s = value_or(profile, "rq", scopes.engine, DEFAULT_SERVE_S),
-        .serve_token_s = value_or(profile, "r1", scopes.engine, DEFAULT_SERVE_TOKEN_S),
-        .is_calibrated =
-            !isnan(profile_value(profile, "c0", scopes.engine)) && !isnan(profile_value(profile, "Sa", scopes.format)),
-    };
+    struct profile_subject subject;
+    double values[TERM_COUNT];
+    profile_subject_of(&subject, kernels, setup);
+    for (int t = 0; t < TERM_COUNT; t++) {
+        values[t] = value_or(profile, profile_term_name((enum profile_term)t), subject.scope[t], subject.neutral[t]);
+    }
+    struct profile_terms terms = profile_terms_from(&subject, values);
+    terms.is_calibrated = !isnan(profile_value(profile, "c0", subject.scope[TERM_C0])) &&
+                          !isnan(profile_value(profile, "Sa", subject.scope[TERM_SA]));
+    return terms;
+}
+
+/* ---- a step, for fits ---- */
+
+static double sequences_s(const struct profile_terms *terms, double sequences) {
+    const double knee = 256, beyond_ratio = 0.2;
+    bool is_short = terms->is_synchronous || sequences <= knee;
+    return terms->sequence_s * (is_short ? sequences : knee + beyond_ratio * (sequences - knee));
+}
+
+double profile_decode_step_s(const struct profile_terms *terms, const struct profile_parts *parts) {
+    double attention = parts->attention_s + parts->context_s;
+    return terms->matrix_scale * (parts->matrix_s + parts->head_s + terms->mla_scale * attention) +
+           terms->expert_scale * parts->expert_s + terms->collective_scale * parts->collective_s + terms->host_s +
+           sequences_s(terms, parts->sequences);
+}
+
+double profile_prefill_step_s(const struct profile_terms *terms, const struct profile_parts *parts) {
+    double decoding = terms->matrix_scale * terms->mla_scale;
+    double products =
+        terms->matrix_scale * parts->matrix_s + terms->prefill_expert_scale * terms->expert_scale * parts->expert_s;
+    double whole = terms->prefill_scale * (products + decoding * parts->prefill_attention_s) +
+                   terms->collective_scale * parts->collective_s + terms->matrix_scale * parts->head_s +
+                   decoding * (parts->attention_s + parts->context_s) + terms->host_s +
+                   sequences_s(terms, parts->sequences);
+    return (whole > terms->prefill_floor_s ? whole : terms->prefill_floor_s) + terms->prefill_step_s;
 }
 
 /* ---- knots ---- */
@@ -192,12 +271,6 @@ struct maker {
     double ranks; /* of attention */
 };
 
-static double sequences_s(const struct maker *maker, double sequences) {
-    const double knee = 256, beyond_ratio = 0.2;
-    bool is_short = maker->terms.is_synchronous || sequences <= knee;
-    return maker->terms.sequence_s * (is_short ? sequences : knee + beyond_ratio * (sequences - knee));
-}
-
 /* What the kernels take for so many tokens, all of one kind. */
 struct counted {
     double number;
@@ -220,7 +293,7 @@ static struct counted counted_of(const struct maker *maker, double number) {
 static struct step_parts decodes_parts(const struct maker *maker, const struct counted *counted) {
     const struct profile_terms *terms = &maker->terms;
     double attention_s = maker->attention.step_s + maker->attention.sequence_s * counted->number / maker->ranks;
-    double engine_s = terms->host_s + sequences_s(maker, counted->number);
+    double engine_s = terms->host_s + sequences_s(&maker->terms, counted->number);
     double matrix_s = terms->matrix_scale * (counted->matrix.s + counted->head.s + terms->mla_scale * attention_s);
     return (struct step_parts){
         .total_s = matrix_s + terms->expert_scale * counted->expert.s + counted->collective_s + engine_s,
@@ -248,7 +321,7 @@ static struct step_parts tokens_parts(const struct maker *maker, const struct co
 
 /* What depends on its sequences. */
 static struct step_parts samples_parts(const struct maker *maker, const struct counted *counted) {
-    double engine_s = sequences_s(maker, counted->number);
+    double engine_s = sequences_s(&maker->terms, counted->number);
     return (struct step_parts){
         .total_s = maker->terms.matrix_scale * counted->head.s + engine_s,
         .compute_s = maker->terms.matrix_scale * counted->head.compute_s,

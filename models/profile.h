@@ -34,9 +34,43 @@ struct profile {
     size_t knot_count;
 };
 
+/* The names that a profile may have, in the order of profile_names(). */
+enum profile_term {
+    TERM_C0,
+    TERM_CL,
+    TERM_CS,
+    TERM_CPF,
+    TERM_HL,
+    TERM_CLM,
+    TERM_CLBLK,
+    TERM_CMLA,
+    TERM_CEP,
+    TERM_CDP,
+    TERM_CA,
+    TERM_PHI,
+    TERM_SE,
+    TERM_SA,
+    TERM_SX,
+    TERM_SM,
+    TERM_SMA,
+    TERM_SMX,
+    TERM_MT,
+    TERM_MLA,
+    TERM_FAM,
+    TERM_SPF,
+    TERM_SPA,
+    TERM_SPM,
+    TERM_R0,
+    TERM_RQ,
+    TERM_R1,
+    TERM_COUNT
+};
+
 /* Is it a name that a profile may have? All of them, for people. */
 bool profile_knows(const char *name);
 const char *profile_names(void);
+const char *profile_term_name(enum profile_term term);
+const char *profile_term_unit(enum profile_term term); /* "s", "ratio" */
 
 /* The first of that name and scope; NaN if the profile does not have it. */
 double profile_value(const struct profile *profile, const char *name, const char *scope);
@@ -57,6 +91,33 @@ struct profile_terms {
 
 struct profile_terms profile_terms_of(const struct profile *profile, const struct kernels *kernels,
                                       const struct kernel_setup *setup);
+
+/* What one setup reads of a profile: for fits, which try many values. */
+enum { PROFILE_SCOPE_SIZE = 64 };
+struct profile_subject {
+    char scope[TERM_COUNT][PROFILE_SCOPE_SIZE];
+    bool is_read[TERM_COUNT];   /* does its time depend on the term at all? */
+    double neutral[TERM_COUNT]; /* where the profile has none */
+    double layers, expert_layers, launch_s;
+    bool is_synchronous;
+};
+
+void profile_subject_of(struct profile_subject *subject, const struct kernels *kernels,
+                        const struct kernel_setup *setup);
+struct profile_terms profile_terms_from(const struct profile_subject *subject, const double values[TERM_COUNT]);
+
+/* The kernels of one step, unscaled. */
+struct profile_parts {
+    double matrix_s, expert_s, collective_s, head_s;
+    double attention_s;         /* of decodes, without context; of a step with prefill both launches */
+    double context_s;           /* what decodes read */
+    double prefill_attention_s; /* 0: a step of decodes alone */
+    double sequences;
+};
+
+/* The formulas at the top. Seconds. */
+double profile_decode_step_s(const struct profile_terms *terms, const struct profile_parts *parts);
+double profile_prefill_step_s(const struct profile_terms *terms, const struct profile_parts *parts);
 
 /* The knots of the GPU, its engine and so many ranks; else of a GPU of its architecture; NULL if there are none. */
 const struct collective_knots *profile_knots(const struct profile *profile, const struct gpu *gpu,

@@ -584,6 +584,11 @@ static void fill_facts(struct resolver *resolver, const struct pool_parts *parts
         *roofline = parts->roofline;
         facts->roofline = roofline;
     }
+    if (is_profile) {
+        struct profile_step *profile = arena_alloc(resolver->arena, 1, sizeof *profile);
+        *profile = parts->profile;
+        facts->profile = profile;
+    }
     if (parts->has_shape || has_image(parts)) {
         double ranks = (double)parts->tensor_parallel;
         facts->peak_flop_per_s = ranks * gpu_peak_flop_per_s(parts->gpu, precision_compute(parts->precision));

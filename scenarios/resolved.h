@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "models/ledger.h"
+#include "models/profile.h"
 #include "models/roofline.h"
 #include "sim/config.h"
 
@@ -39,6 +40,7 @@ struct pool_facts {
     bool blocks_given;                    /* num_gpu_blocks is the scenario's, whatever fits */
     const char *memory_arithmetic;        /* how num_gpu_blocks came about, for people */
     const struct roofline_step *roofline; /* what the step times come from; NULL: linear */
+    const struct profile_step *profile;   /* likewise; NULL: not calibrated */
     const char *price_source;             /* "on-demand catalogue price 2.59 USD/h (H100-SXM, ..., 2026-05-24)" */
 };
 

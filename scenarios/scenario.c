@@ -236,13 +236,14 @@ static void check_values(const struct scenario *scenario, struct diags *diags) {
 
 /* --- reading --- */
 
-static bool read_catalogues(struct scenario *scenario, const char *dir, struct diags *diags) {
+static bool read_catalogues(struct scenario *scenario, const struct scenario_options *options, struct diags *diags) {
     scenario->catalog = catalog_new();
+    const char *dir = options->catalog_dir;
     if (!catalog_read(scenario->catalog, dir, diags)) {
         return false;
     }
     scenario->presets = presets_new(dir, diags);
-    scenario->profile = step_profile_shipped(dir, scenario->arena, diags);
+    scenario->profile = options->profile != NULL ? options->profile : step_profile_shipped(dir, scenario->arena, diags);
     return scenario->presets != NULL && scenario->profile != NULL;
 }
 
@@ -263,7 +264,7 @@ static bool read_all(struct scenario *scenario, const char *text, const struct s
         text == NULL
             ? layers_read(scenario->arena, scenario->path, options->sets, options->set_count, &scenario->source, diags)
             : layers_read_text(scenario->arena, scenario->path, text, &scenario->source, diags);
-    if (whole == NULL || !read_catalogues(scenario, options->catalog_dir, diags)) {
+    if (whole == NULL || !read_catalogues(scenario, options, diags)) {
         return false;
     }
     const struct node_entry *sweep = node_find(whole, "sweep");

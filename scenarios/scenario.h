@@ -41,6 +41,8 @@ struct scenario_options {
     const char *catalog_dir; /* NULL: the compiled-in catalogues */
     enum engine_kind engine; /* that its points run on */
     bool skip_sweep;         /* check the sweep, then read the file as if it had none */
+    const struct profile
+        *profile; /* instead of the shipped one; borrowed for as long as the scenario; NULL: the shipped one */
 };
 
 /* NULL with diagnostics if anything is wrong. Warnings point into texts that the scenario owns: render them before it is

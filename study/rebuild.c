@@ -72,7 +72,8 @@ struct rebuild_context *rebuild_context_new(const struct recipe_book *book, cons
     const struct scenario_options inner = {.catalog_dir = options->catalog_dir,
                                            .engine = options->engine,
                                            .has_seed = options->has_seed,
-                                           .seed = options->seed};
+                                           .seed = options->seed,
+                                           .profile = options->profile};
     struct scenario *base = scenario_read_text("measured run", base_text, &inner, diags);
     if (base == NULL) {
         return NULL;

@@ -28,6 +28,8 @@ struct rebuild_options {
     enum engine_kind engine;
     bool has_seed;
     uint64_t seed;
+    const struct profile
+        *profile; /* instead of the shipped one (scenarios/scenario.h); borrowed; NULL: the shipped one */
 };
 
 /* `book` is borrowed; empty: no recipes. NULL with diagnostics if `sets` are no keys of a scenario. */
