@@ -237,6 +237,40 @@ TMILL_API enum tmill_status tmill_validation_write_csv(const struct tmill_valida
 TMILL_API enum tmill_status tmill_validation_write_svg(const struct tmill_validation *validation, const char *path,
                                                        struct tmill_messages *messages);
 
+/* --- calibrating: step times fitted to measured runs ------------------------------------------------------ */
+
+struct tmill_calibration;
+
+struct tmill_calibrate_options {
+    const char *recipes_dir; /* the flags that servers ran with; NULL: the engines' defaults */
+    const char *base;        /* a profile to start from; NULL: the shipped one */
+    const char *
+        hold_out; /* rows whose "model|gpu|engine|precision|source" matches this glob are predicted, not fitted; NULL: none */
+    const char *catalog_dir; /* NULL: the compiled-in catalogues */
+    bool has_seed;
+    uint64_t seed;
+    bool stepwise;                     /* the plain engine: the same results, slowly */
+    unsigned jobs;                     /* threads; 0: all cores. Changes no result */
+    tmill_progress_listener *listener; /* of each simulation of all rows anew; NULL: none */
+    void *context;                     /* the listener's */
+};
+
+/* Fits a profile of step times to the measured runs of a CSV file (docs/step-times.md). TMILL_DONE: `*calibration` is set. `options` may be
+ * NULL; what it points to must live until the calibration is freed. */
+TMILL_API enum tmill_status tmill_calibrate(const char *path, const struct tmill_calibrate_options *options,
+                                            struct tmill_calibration **calibration, struct tmill_messages *messages);
+TMILL_API void tmill_calibration_free(struct tmill_calibration *calibration);
+
+/* For people: parameters with intervals, errors in and out of sample by class and cell. */
+TMILL_API char *tmill_calibration_table(const struct tmill_calibration *calibration);
+
+/* One JSON object with stable keys. */
+TMILL_API char *tmill_calibration_json(const struct tmill_calibration *calibration);
+
+/* Writes the fitted values as a file that `step_time: {profile: FILE}` reads, whole or not at all. */
+TMILL_API enum tmill_status tmill_calibration_write_profile(const struct tmill_calibration *calibration,
+                                                            const char *path, struct tmill_messages *messages);
+
 /* --- what the library knows ------------------------------------------------------------------------------ */
 
 /* JSON Schema (draft 2020-12) of scenario files. */

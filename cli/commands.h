@@ -8,6 +8,7 @@ extern const struct command command_run;
 extern const struct command command_sweep;
 extern const struct command command_screen;
 extern const struct command command_validate;
+extern const struct command command_calibrate;
 extern const struct command command_check;
 extern const struct command command_schema;
 extern const struct command command_catalog;

@@ -5,7 +5,8 @@
 #include "cli/terminal.h"
 
 static const struct command *const commands[] = {
-    &command_run, &command_sweep, &command_screen, &command_validate, &command_check, &command_schema, &command_catalog,
+    &command_run,       &command_sweep, &command_screen, &command_validate,
+    &command_calibrate, &command_check, &command_schema, &command_catalog,
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
@@ -35,7 +36,7 @@ static int print_help(const struct command *command) {
 
 /* Of a later version. */
 static bool is_planned(const char *name) {
-    static const char *const planned[] = {"plan", "report", "export", "calibrate"};
+    static const char *const planned[] = {"plan", "report", "export"};
     for (size_t i = 0; i < sizeof planned / sizeof planned[0]; i++) {
         if (strcmp(planned[i], name) == 0) {
             return true;

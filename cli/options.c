@@ -20,6 +20,8 @@ enum option_id {
     OPTION_REQUESTS,
     OPTION_SERIES,
     OPTION_RECIPES,
+    OPTION_BASE,
+    OPTION_HOLD_OUT,
     OPTION_POINT,
     OPTION_STRICT,
     OPTION_STEPWISE,
@@ -42,31 +44,39 @@ struct option_row {
 static const struct option_row rows[] = {
     {OPTION_SET, "set", 0, "KEY=VALUE", COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN | COMMAND_CHECK | COMMAND_VALIDATE,
      "change a key of the scenario; may be repeated, a later one wins"},
-    {OPTION_SEED, "seed", 0, "N", COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN | COMMAND_CHECK | COMMAND_VALIDATE,
+    {OPTION_SEED, "seed", 0, "N",
+     COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN | COMMAND_CHECK | COMMAND_VALIDATE | COMMAND_CALIBRATE,
      "seed, instead of the scenario's"},
-    {OPTION_JOBS, "jobs", 'j', "N", COMMAND_RUN | COMMAND_SWEEP | COMMAND_VALIDATE,
+    {OPTION_JOBS, "jobs", 'j', "N", COMMAND_RUN | COMMAND_SWEEP | COMMAND_VALIDATE | COMMAND_CALIBRATE,
      "threads (default: all cores); changes no result"},
-    {OPTION_OUTPUT, "output", 'o', "FILE", COMMAND_RUN | COMMAND_SWEEP, "write results to an HDF5 / netCDF-4 file"},
+    {OPTION_OUTPUT, "output", 'o', "FILE", COMMAND_RUN | COMMAND_SWEEP | COMMAND_CALIBRATE,
+     "write results to an HDF5 / netCDF-4 file (calibrate: the profile, CSV)"},
     {OPTION_JSON, "json", 0, NULL,
-     COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN | COMMAND_CHECK | COMMAND_CATALOG | COMMAND_VALIDATE,
+     COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN | COMMAND_CHECK | COMMAND_CATALOG | COMMAND_VALIDATE |
+         COMMAND_CALIBRATE,
      "print JSON instead of a table"},
     {OPTION_CSV, "csv", 0, "FILE", COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN | COMMAND_VALIDATE,
      "write one row a point (validate: a prediction)"},
     {OPTION_SVG, "svg", 0, "FILE", COMMAND_VALIDATE, "draw measured against predicted"},
     {OPTION_REQUESTS, "requests", 0, "FILE", COMMAND_RUN, "write one row a request (CSV)"},
-    {OPTION_RECIPES, "recipes", 0, "DIR", COMMAND_VALIDATE,
+    {OPTION_RECIPES, "recipes", 0, "DIR", COMMAND_VALIDATE | COMMAND_CALIBRATE,
      "recipes.csv: the flags that the measured servers ran with (default: their engines' defaults)"},
+    {OPTION_BASE, "base", 0, "FILE", COMMAND_CALIBRATE, "profile to start from (default: the shipped one)"},
+    {OPTION_HOLD_OUT, "hold-out", 0, "PATTERN", COMMAND_CALIBRATE,
+     "predict, but do not fit, rows whose model|gpu|engine|precision|source matches"},
     {OPTION_SERIES, "series", 0, "FILE", COMMAND_RUN, "write one row an interval and pool (CSV)"},
     {OPTION_POINT, "point", 0, "N", COMMAND_RUN, "run this point of the sweep, from 0"},
     {OPTION_STRICT, "strict", 0, NULL, COMMAND_RUN | COMMAND_SWEEP, "exit 5 if a point is saturated or misses its SLO"},
-    {OPTION_STEPWISE, "stepwise", 0, NULL, COMMAND_RUN | COMMAND_SWEEP | COMMAND_VALIDATE,
+    {OPTION_STEPWISE, "stepwise", 0, NULL, COMMAND_RUN | COMMAND_SWEEP | COMMAND_VALIDATE | COMMAND_CALIBRATE,
      "use the stepwise engine: the same results, slowly"},
     {OPTION_MARKDOWN, "markdown", 0, NULL, COMMAND_SCHEMA, "print the reference page of the keys instead"},
     {OPTION_METRICS, "metrics", 0, NULL, COMMAND_SCHEMA, "print the reference page of the results' metrics instead"},
     {OPTION_CATALOG, "catalog", 0, "DIR",
-     COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN | COMMAND_CHECK | COMMAND_CATALOG | COMMAND_VALIDATE,
+     COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN | COMMAND_CHECK | COMMAND_CATALOG | COMMAND_VALIDATE |
+         COMMAND_CALIBRATE,
      "catalogues to use instead of the compiled-in ones"},
-    {OPTION_QUIET, "quiet", 'q', NULL, COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN | COMMAND_CHECK | COMMAND_VALIDATE,
+    {OPTION_QUIET, "quiet", 'q', NULL,
+     COMMAND_RUN | COMMAND_SWEEP | COMMAND_SCREEN | COMMAND_CHECK | COMMAND_VALIDATE | COMMAND_CALIBRATE,
      "no progress, warnings or notes on stderr"},
     {OPTION_HELP, "help", 'h', NULL, COMMAND_ALL, "print this help"},
 };
@@ -152,6 +162,8 @@ static bool apply_valued(struct options *options, const struct option_row *row, 
     case OPTION_CSV: return set_path(row, text, &options->csv);
     case OPTION_SVG: return set_path(row, text, &options->svg);
     case OPTION_RECIPES: return set_path(row, text, &options->recipes);
+    case OPTION_BASE: return set_path(row, text, &options->base);
+    case OPTION_HOLD_OUT: return set_path(row, text, &options->hold_out);
     case OPTION_REQUESTS: return set_path(row, text, &options->requests);
     case OPTION_SERIES: return set_path(row, text, &options->series);
     case OPTION_CATALOG: return set_path(row, text, &options->catalog_dir);

@@ -15,7 +15,8 @@ enum command_bit {
     COMMAND_CATALOG = 16,
     COMMAND_SCREEN = 32,
     COMMAND_VALIDATE = 64,
-    COMMAND_ALL = 127,
+    COMMAND_CALIBRATE = 128,
+    COMMAND_ALL = 255,
 };
 
 struct options;
@@ -43,7 +44,7 @@ struct options {
     unsigned jobs; /* 0: all cores */
     bool has_point;
     uint64_t point;
-    const char *output, *csv, *svg, *requests, *series, *recipes, *catalog_dir; /* NULL: not given */
+    const char *output, *csv, *svg, *requests, *series, *recipes, *base, *hold_out, *catalog_dir; /* NULL: not given */
     bool json, quiet, stepwise, strict, markdown, metrics, help;
 };
 

@@ -193,8 +193,10 @@ struct profile_terms profile_terms_of(const struct profile *profile, const struc
         values[t] = value_or(profile, profile_term_name((enum profile_term)t), subject.scope[t], subject.neutral[t]);
     }
     struct profile_terms terms = profile_terms_from(&subject, values);
-    terms.is_calibrated = !isnan(profile_value(profile, "c0", subject.scope[TERM_C0])) &&
-                          !isnan(profile_value(profile, "Sa", subject.scope[TERM_SA]));
+    bool has_scale = !isnan(profile_value(profile, "Sa", subject.scope[TERM_SA])) ||
+                     !isnan(profile_value(profile, "Sx", subject.scope[TERM_SX])) ||
+                     !isnan(profile_value(profile, "Smx", subject.scope[TERM_SMX]));
+    terms.is_calibrated = has_scale && !isnan(profile_value(profile, "c0", subject.scope[TERM_C0]));
     return terms;
 }
 

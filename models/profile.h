@@ -23,6 +23,7 @@ struct profile_value {
     const char *scope; /* "vllm", "Hopper|8b", "vllm|Hopper|8b", "llama", "vllm|moe"; "" for all */
     double value;
     double lower, upper; /* 95 % interval; NaN where not known */
+    double prior_sd_log; /* spread of its logarithm between servers, for fits; NaN likewise */
 };
 
 struct profile {

@@ -69,6 +69,7 @@ static bool values_read(const struct diag_source *source, struct profile *profil
     }
     size_t name = column_of(&table, "name"), scope = column_of(&table, "scope"), value = column_of(&table, "value");
     size_t lower = column_of(&table, "lower"), upper = column_of(&table, "upper");
+    size_t prior_sd = column_of(&table, "prior_sd_log");
     struct profile_value *values = arena_alloc(arena, table.row_count, sizeof *values);
     bool is_ok = true;
     for (size_t i = 1; i < table.row_count; i++) {
@@ -78,7 +79,8 @@ static bool values_read(const struct diag_source *source, struct profile *profil
         *out = (struct profile_value){.name = named->text,
                                       .scope = row->cells[scope].text,
                                       .lower = optional_number(row, lower),
-                                      .upper = optional_number(row, upper)};
+                                      .upper = optional_number(row, upper),
+                                      .prior_sd_log = optional_number(row, prior_sd)};
         if (!profile_knows(named->text)) {
             is_ok = diag_error(diags, csv_cell_position(&table, named), "catalogue-row",
                                "'%s' is no term of a profile; these are: %s", named->text, profile_names());

@@ -1,0 +1,161 @@
+#include "study/calibrate_rows.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/fmath.h"
+#include "models/llm.h"
+#include "sim/lengths.h"
+
+/* --- the row's steps --- */
+
+struct load {
+    double batch, input_tok, output_tok, context_tok;
+    double prompt_tok; /* of a step with prompts */
+    double prompts;    /* in it */
+    double chunk_tok;
+};
+
+static double at_least(double value, double least) {
+    return value > least ? value : least;
+}
+
+static double at_most(double value, double most) {
+    return value < most ? value : most;
+}
+
+/* Requests in flight: clients of a closed loop, by Little's law of an open one, else all of them. */
+static double in_flight(const struct client *client, const struct measured_row *row, double output_tok) {
+    bool is_median;
+    double tpot_s = measured_value(row, METRIC_TPOT, &is_median);
+    if (client->clients > 0) {
+        return (double)client->clients;
+    }
+    return client->is_steady || client->is_static || !(row->load_kind == LOAD_QPS)
+               ? (double)client->requests
+               : client->rate_per_s * output_tok * tpot_s;
+}
+
+static struct load load_of(const struct fit_row *fit, const struct rebuilt *rebuilt) {
+    const struct sim_config *sim = &rebuilt->point->sim;
+    const struct pool_config *pool = &sim->pools[0];
+    const struct batching_config *batching = &pool->batching;
+    const double least_chunk_tok = 256;
+    struct load load = {.input_tok = at_least(length_mean(&sim->workloads[0].input_tokens), 1),
+                        .output_tok = at_least(length_mean(&sim->workloads[0].output_tokens), 1)};
+    load.context_tok = load.input_tok + load.output_tok / 2;
+    double kv_seqs = (double)pool->num_gpu_blocks * (double)pool->block_size / load.context_tok;
+    double clients = in_flight(&rebuilt->client, fit->row, load.output_tok) / (double)pool->replicas;
+    load.batch = at_least(at_most(at_most(clients, (double)batching_slots(batching)), kv_seqs), 1);
+    bool is_prefill_first = batching->policy == BATCHING_PREFILL_FIRST;
+    double budget =
+        (double)(is_prefill_first && batching->chunk > 0 ? batching->chunk : batching->max_num_batched_tokens);
+    double room = at_least(batching->policy == BATCHING_CONTINUOUS ? budget - load.batch : budget, least_chunk_tok);
+    double chunks = batching->policy == BATCHING_TRTLLM ? 1 : ceil(load.input_tok / room);
+    double needed = load.batch * load.input_tok / load.output_tok; /* prompt tokens for each step of decodes */
+    load.chunk_tok = load.input_tok / chunks;
+    load.prompt_tok = at_least(load.chunk_tok, at_most(needed, budget));
+    load.prompts = at_least(load.prompt_tok / load.input_tok, 1);
+    return load;
+}
+
+static double window_tok(const struct kernel_setup *setup, double context_tok) {
+    return at_most(context_tok, (double)setup->llm->sliding_window);
+}
+
+static void fill_decode(struct fit_row *fit, const struct kernels *kernels, const struct kernel_setup *setup,
+                        const struct load *load) {
+    const struct kernel_attention attention = kernels_attention(kernels);
+    double ranks = (double)setup->attention_dp, batch = load->batch;
+    double context_s =
+        attention.context_s * load->context_tok + attention.window_context_s * window_tok(setup, load->context_tok);
+    fit->decode = (struct profile_parts){.matrix_s = kernels_matrix_s(kernels, batch),
+                                         .expert_s = kernels_expert_s(kernels, batch),
+                                         .collective_s = kernels_collective_s(kernels, batch),
+                                         .head_s = kernels_head_s(kernels, batch),
+                                         .attention_s = attention.step_s + attention.sequence_s * batch / ranks,
+                                         .context_s = context_s * batch / ranks,
+                                         .sequences = batch};
+}
+
+static void fill_prefill(struct fit_row *fit, const struct kernels *kernels, const struct kernel_setup *setup,
+                         const struct load *load) {
+    const struct kernel_attention attention = kernels_attention(kernels);
+    double ranks = (double)setup->attention_dp, decodes = fit->is_apart ? 0 : load->batch - 1;
+    double tokens = load->prompt_tok + decodes, sequences = load->prompts + decodes;
+    double context_s =
+        attention.context_s * load->context_tok + attention.window_context_s * window_tok(setup, load->context_tok);
+    double reach_tok = load->input_tok / 2; /* of a prompt's token, in the mean over its chunks */
+    double pairs_s =
+        attention.prefill_pair_s * reach_tok + attention.prefill_window_pair_s * window_tok(setup, reach_tok);
+    fit->prefill =
+        (struct profile_parts){.matrix_s = kernels_matrix_s(kernels, tokens),
+                               .expert_s = kernels_expert_s(kernels, tokens),
+                               .collective_s = kernels_collective_s(kernels, tokens),
+                               .head_s = kernels_head_s(kernels, sequences),
+                               .attention_s = 2 * attention.step_s + attention.sequence_s * decodes / ranks,
+                               .context_s = context_s * decodes / ranks,
+                               .prefill_attention_s = load->prompt_tok * (pairs_s + attention.prefill_token_s) / ranks,
+                               .sequences = sequences};
+}
+
+bool fit_row_fill(struct fit_row *fit, const struct rebuilt *rebuilt) {
+    const struct profile_step *step = rebuilt->point->pools[0].profile;
+    if (step == NULL) {
+        return false;
+    }
+    const struct load load = load_of(fit, rebuilt);
+    struct kernels *kernels = kernels_new(&step->setup);
+    profile_subject_of(&fit->subject, kernels, &step->setup);
+    fit->is_moe = step->setup.llm->experts > 0;
+    fit->is_apart = rebuilt->point->sim.pools[0].batching.policy == BATCHING_PREFILL_FIRST;
+    fit->prefill_ratio =
+        load.batch * load.input_tok / load.output_tok / load.prompt_tok * (load.batch - 1) / load.batch;
+    fit->is_decode_only = rebuilt->client.is_static || (rebuilt->client.is_steady && fit->prefill_ratio < 0.5);
+    fill_decode(fit, kernels, &step->setup, &load);
+    fill_prefill(fit, kernels, &step->setup, &load);
+    kernels_free(kernels);
+    return true;
+}
+
+/* --- values --- */
+
+void fit_row_take_base(struct fit_row *fit, const struct profile *base) {
+    for (int t = 0; t < TERM_COUNT; t++) {
+        double value = profile_value(base, profile_term_name((enum profile_term)t), fit->subject.scope[t]);
+        fit->base_log[t] = fm_log(isnan(value) ? fit->subject.neutral[t] : value);
+    }
+}
+
+double fit_row_value_log(const struct fit_row *fit, const double *parameters, int term) {
+    return fit->parameter[term] < 0 ? fit->base_log[term] : parameters[fit->parameter[term]];
+}
+
+double fit_row_surrogate_log(const struct fit_row *fit, const double *parameters) {
+    double values[TERM_COUNT];
+    for (int t = 0; t < TERM_COUNT; t++) {
+        values[t] = fm_exp(fit_row_value_log(fit, parameters, t));
+    }
+    const struct profile_terms terms = profile_terms_from(&fit->subject, values);
+    double decode_s = profile_decode_step_s(&terms, &fit->decode);
+    double ratio = fit->is_decode_only ? 0 : fit->is_apart ? fit->prefill_ratio : at_most(fit->prefill_ratio, 1);
+    if (ratio > 0) {
+        double prefill_s = profile_prefill_step_s(&terms, &fit->prefill);
+        decode_s = (fit->is_apart ? decode_s : (1 - ratio) * decode_s) + ratio * prefill_s;
+    }
+    return fm_log(decode_s);
+}
+
+double fit_row_predicted_log(const struct fit_row *fit, enum fit_metric metric, const double *parameters) {
+    if (metric == FIT_TPOT) {
+        return fit_row_surrogate_log(fit, parameters) + fit->correction_log;
+    }
+    const double most = 2; /* beyond that the slopes say nothing */
+    double change = 0;
+    for (int t = 0; t < TERM_COUNT; t++) {
+        if (fit->ttft_slope[t] != 0) {
+            change += fit->ttft_slope[t] * (fit_row_value_log(fit, parameters, t) - fit->ttft_at[t]);
+        }
+    }
+    return fit->ttft_log + at_least(at_most(change, most), -most);
+}
