@@ -83,6 +83,10 @@ int outputs_check(const struct options *options) {
             usage_error("'%s' is the input itself: results would overwrite it", paths[i]);
             return TMILL_USAGE;
         }
+        if (options->base != NULL && same_file(paths[i], options->base)) {
+            usage_error("'%s' is the base itself: the profile would overwrite it", paths[i]);
+            return TMILL_USAGE;
+        }
         for (size_t j = 0; j < i; j++) {
             if (paths[j] != NULL && same_file(paths[i], paths[j])) {
                 usage_error("'%s' is given for two outputs", paths[i]);

@@ -8,7 +8,7 @@
 #include "base/fmath.h"
 #include "scenarios/step_profile.h"
 
-enum { ROUNDS = 2 };
+enum { ROUNDS = 3 };
 
 /* What the steps of a calibration share. */
 struct work {
@@ -294,45 +294,80 @@ static void correct(struct work *work, const struct validation *simulated) {
         const struct comparison *comparison = &simulated->rows[i];
         double tpot_s = comparison_predicted(comparison, METRIC_TPOT);
         double ttft_s = comparison_predicted(comparison, METRIC_TTFT);
+        fit_row_prefill_logs(fit, values, 1, fit->prompt_then);
+        fit->tpot_then_s = tpot_s;
         fit->correction_log = tpot_s > 0 ? fm_log(tpot_s) - fit_row_surrogate_log(fit, values) : 0;
         if (isnan(fit->measured_log[FIT_TTFT]) || !(ttft_s > 0)) {
             fit->measured_log[FIT_TTFT] = (double)NAN;
             continue;
         }
         fit->ttft_log = fm_log(ttft_s);
-        for (int t = 0; t < TERM_COUNT; t++) {
-            fit->ttft_at[t] = fit_row_value_log(fit, values, t);
-        }
     }
     free(values);
 }
 
-/* Slopes of ln TTFT in the terms of prefill, each from one more simulation of all rows. */
-static enum worker_pool_end linearise(struct work *work, struct diags *diags) {
+/* ln of the step `kind` with the term that it goes with multiplied. */
+static double changed_step_log(const struct fit_row *fit, const double *values, enum prompt_step kind, double factor) {
+    double logs[PROMPT_STEP_COUNT];
+    fit_row_prefill_logs(fit, values, kind == PROMPT_WORK ? factor : 1, logs);
+    if (kind == PROMPT_LEAST) { /* hl L of hl L + cpf */
+        double step_s = fm_exp(fit_row_value_log(fit, values, TERM_CPF));
+        logs[kind] = fm_log(factor * (fm_exp(logs[kind]) - step_s) + step_s);
+    }
+    return logs[kind];
+}
+
+/* How TPOT and TTFT changed with the step `kind`; nothing if the step did not. */
+static void take_change(struct fit_row *fit, const double *values, enum prompt_step kind, double factor,
+                        const struct comparison *comparison) {
+    const double least_change = 1e-3, power_max = 3, share_max = fit->is_apart ? 3 : 0.5;
+    double log_now = changed_step_log(fit, values, kind, factor), log_then = fit->prompt_then[kind];
+    double ttft_s = comparison_predicted(comparison, METRIC_TTFT),
+           tpot_s = comparison_predicted(comparison, METRIC_TPOT);
+    fit->share[kind] = fit->ttft_power[kind] = 0;
+    if (fabs(log_now - log_then) < least_change) {
+        return;
+    }
+    if (!isnan(fit->measured_log[FIT_TTFT]) && ttft_s > 0) {
+        double power = (fm_log(ttft_s) - fit->ttft_log) / (log_now - log_then);
+        fit->ttft_power[kind] = power < 0 ? 0 : power > power_max ? power_max : power;
+    }
+    if (tpot_s > 0) {
+        double share = (tpot_s - fit->tpot_then_s) / (fm_exp(log_now) - fm_exp(log_then));
+        fit->share[kind] = share < 0 ? 0 : share > share_max ? share_max : share;
+    }
+}
+
+/* Simulations with slower prefill and with a lower hl (lower, since times go with it only where it is the longer one). */
+static enum worker_pool_end find_shares(struct work *work, struct diags *diags) {
     static const struct {
-        enum profile_term term, alike; /* a factor of the same product */
+        enum profile_term term;
         double factor;
-    } steps[] = {
-        {TERM_SPF, TERM_SPA, 1.1}, {TERM_SPM, TERM_SPM, 1.15}, {TERM_HL, TERM_HL, 1.3}, {TERM_CPF, TERM_CPF, 1.5}};
+    } changes[PROMPT_STEP_COUNT] = {[PROMPT_WORK] = {TERM_SPF, 1.1}, [PROMPT_LEAST] = {TERM_HL, 0.85}};
     struct calibration *made = work->made;
-    for (size_t s = 0; s < sizeof steps / sizeof steps[0]; s++) {
+    enum worker_pool_end end = WORKER_POOL_DONE;
+    double *values = values_now(made);
+    for (int s = 0; s < PROMPT_STEP_COUNT && end == WORKER_POOL_DONE; s++) {
         struct validation *changed = NULL;
-        enum worker_pool_end end =
-            simulate_rows(work, profile_now(work, (int)steps[s].term, steps[s].factor), &changed, diags);
-        if (end != WORKER_POOL_DONE) {
-            return end;
-        }
-        for (size_t i = 0; i < made->row_count; i++) {
-            struct fit_row *fit = &made->rows[i];
-            double ttft_s = comparison_predicted(&changed->rows[i], METRIC_TTFT);
-            if (fit->is_used && !isnan(fit->measured_log[FIT_TTFT]) && ttft_s > 0) {
-                double slope = (fm_log(ttft_s) - fit->ttft_log) / fm_log(steps[s].factor);
-                fit->ttft_slope[steps[s].term] = fit->ttft_slope[steps[s].alike] = slope;
+        end = simulate_rows(work, profile_now(work, (int)changes[s].term, changes[s].factor), &changed, diags);
+        for (size_t i = 0; i < made->row_count && end == WORKER_POOL_DONE; i++) {
+            if (made->rows[i].is_used) {
+                take_change(&made->rows[i], values, (enum prompt_step)s, changes[s].factor, &changed->rows[i]);
             }
         }
         validation_free(changed);
     }
-    return WORKER_POOL_DONE;
+    free(values);
+    return end;
+}
+
+/* How far rows lie off: at first 10 % (TTFT 20 %), then as the first fit left them, so that clean rows weigh more against the priors. */
+static void set_scales(struct fit_problem *problem, int round) {
+    static const double most[FIT_METRIC_COUNT] = {0.1, 0.2}, least_ratio = 0.2;
+    for (int m = 0; m < FIT_METRIC_COUNT; m++) {
+        double left = round == 0 ? most[m] : fit_spread(problem, (enum fit_metric)m);
+        problem->scale[m] = left >= most[m] ? most[m] : left > least_ratio * most[m] ? left : least_ratio * most[m];
+    }
 }
 
 /* Fits and simulates in turn; ends with made->last at the final values. */
@@ -341,8 +376,10 @@ static enum worker_pool_end run_rounds(struct work *work, struct diags *diags) {
     enum worker_pool_end end = WORKER_POOL_DONE;
     correct(work, made->first);
     for (int round = 0; round < ROUNDS && end == WORKER_POOL_DONE; round++) {
-        end = linearise(work, diags);
+        end = find_shares(work, diags);
         if (end == WORKER_POOL_DONE) {
+            correct(work, made->last != NULL ? made->last : made->first); /* with these shares */
+            set_scales(&work->problem, round);
             made->outcome = fit_solve(&work->problem);
             validation_free(made->last);
             made->last = NULL;
@@ -528,7 +565,10 @@ static enum worker_pool_end run_all(struct work *work, struct diags *diags) {
     }
     find_parameters(work);
     weigh_rows(work);
-    work->problem = (struct fit_problem){made->rows, made->row_count, made->parameters, made->parameter_count};
+    work->problem = (struct fit_problem){.rows = made->rows,
+                                         .row_count = made->row_count,
+                                         .parameters = made->parameters,
+                                         .parameter_count = made->parameter_count};
     end = run_rounds(work, diags);
     if (end == WORKER_POOL_DONE) {
         score_simulated(made, ERROR_BASE, made->first);

@@ -11,8 +11,9 @@
 
 #include "base/arena.h"
 #include "base/fmath.h"
+#include "study/scores.h"
 
-static const double SCALES[FIT_METRIC_COUNT] = {0.1, 0.2}, METRIC_WEIGHTS[FIT_METRIC_COUNT] = {1, 0.5};
+static const double METRIC_WEIGHTS[FIT_METRIC_COUNT] = {1, 0.5};
 static const double STEP = 1e-4; /* of a logarithm, for differences */
 
 /* --- one residual --- */
@@ -21,8 +22,9 @@ static bool is_residual(const struct fit_row *row, int metric) {
     return row->is_used && !row->is_held_out && !isnan(row->measured_log[metric]);
 }
 
-static double scaled_error(const struct fit_row *row, int metric, const double *p) {
-    return (fit_row_predicted_log(row, (enum fit_metric)metric, p) - row->measured_log[metric]) / SCALES[metric];
+static double scaled_error(const struct fit_problem *problem, const struct fit_row *row, int metric, const double *p) {
+    double error = fit_row_predicted_log(row, (enum fit_metric)metric, p) - row->measured_log[metric];
+    return error / problem->scale[metric];
 }
 
 static double weight_of(const struct fit_row *row, int metric) {
@@ -47,14 +49,15 @@ static double robust_slope(double e, double weight) {
 }
 
 /* d e / d p of the row's parameters, by term; 0 where it has none. `p` is changed and put back. */
-static void error_slopes(const struct fit_row *row, int metric, double *p, double slopes[TERM_COUNT]) {
-    double before = scaled_error(row, metric, p);
+static void error_slopes(const struct fit_problem *problem, const struct fit_row *row, int metric, double *p,
+                         double slopes[TERM_COUNT]) {
+    double before = scaled_error(problem, row, metric, p);
     for (int t = 0; t < TERM_COUNT; t++) {
         slopes[t] = 0;
         if (row->parameter[t] >= 0) {
             double *value = &p[row->parameter[t]], kept = *value;
             *value = kept + STEP;
-            slopes[t] = (scaled_error(row, metric, p) - before) / STEP;
+            slopes[t] = (scaled_error(problem, row, metric, p) - before) / STEP;
             *value = kept;
         }
     }
@@ -85,7 +88,7 @@ static int residuals_at(const gsl_vector *x, void *context, gsl_vector *f) {
         const struct fit_row *row = &problem->rows[i];
         for (int m = 0; m < FIT_METRIC_COUNT; m++) {
             if (is_residual(row, m)) {
-                gsl_vector_set(f, used++, robust(scaled_error(row, m, solver->p), weight_of(row, m)));
+                gsl_vector_set(f, used++, robust(scaled_error(problem, row, m, solver->p), weight_of(row, m)));
             }
         }
     }
@@ -108,8 +111,8 @@ static int jacobian_at(const gsl_vector *x, void *context, gsl_matrix *jacobian)
             if (!is_residual(row, m)) {
                 continue;
             }
-            double outer = robust_slope(scaled_error(row, m, solver->p), weight_of(row, m));
-            error_slopes(row, m, solver->p, slopes);
+            double outer = robust_slope(scaled_error(problem, row, m, solver->p), weight_of(row, m));
+            error_slopes(problem, row, m, solver->p, slopes);
             for (int t = 0; t < TERM_COUNT; t++) {
                 if (row->parameter[t] >= 0) {
                     size_t k = (size_t)row->parameter[t];
@@ -223,11 +226,7 @@ struct fit_outcome fit_solve(const struct fit_problem *problem) {
     return outcome;
 }
 
-/* --- folds --- */
-
-struct fit_jacobian {
-    double (*slopes)[FIT_METRIC_COUNT][TERM_COUNT]; // owned; by row, of its scaled errors
-};
+/* --- what is left --- */
 
 static double *values_now(const struct fit_problem *problem) {
     double *p = xcalloc(problem->parameter_count + 1, sizeof *p);
@@ -237,6 +236,28 @@ static double *values_now(const struct fit_problem *problem) {
     return p;
 }
 
+double fit_spread(const struct fit_problem *problem, enum fit_metric metric) {
+    const double normal_quartile = 0.6744897501960817;
+    double *errors = xcalloc(problem->row_count + 1, sizeof *errors), *p = values_now(problem);
+    size_t count = 0;
+    for (size_t i = 0; i < problem->row_count; i++) {
+        if (is_residual(&problem->rows[i], metric)) {
+            errors[count++] =
+                fabs(fit_row_predicted_log(&problem->rows[i], metric, p) - problem->rows[i].measured_log[metric]);
+        }
+    }
+    double median = score_median(errors, count);
+    free(p);
+    free(errors);
+    return median / normal_quartile;
+}
+
+/* --- folds --- */
+
+struct fit_jacobian {
+    double (*slopes)[FIT_METRIC_COUNT][TERM_COUNT]; // owned; by row, of its scaled errors
+};
+
 struct fit_jacobian *fit_jacobian_new(const struct fit_problem *problem) {
     struct fit_jacobian *jacobian = xcalloc(1, sizeof *jacobian);
     double *p = values_now(problem);
@@ -244,7 +265,7 @@ struct fit_jacobian *fit_jacobian_new(const struct fit_problem *problem) {
     for (size_t i = 0; i < problem->row_count; i++) {
         for (int m = 0; m < FIT_METRIC_COUNT; m++) {
             if (is_residual(&problem->rows[i], m)) {
-                error_slopes(&problem->rows[i], m, p, jacobian->slopes[i][m]);
+                error_slopes(problem, &problem->rows[i], m, p, jacobian->slopes[i][m]);
             }
         }
     }
@@ -300,7 +321,7 @@ static double fill_normal(const struct fit_problem *problem, const struct fit_ja
         const struct fit_row *row = &problem->rows[i];
         for (int m = 0; m < FIT_METRIC_COUNT; m++) {
             if (!is_left_out[i] && is_residual(row, m)) {
-                double e = scaled_error(row, m, p), weight = weight_of(row, m);
+                double e = scaled_error(problem, row, m, p), weight = weight_of(row, m);
                 cost += weight * soft(e);
                 add_normal(row, jacobian->slopes[i][m], e, weight, normal, gradient);
             }

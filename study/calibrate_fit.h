@@ -1,6 +1,6 @@
 /* calibrate_fit.h - the least squares of a calibration; inner header.
  *
- * Parameters are logarithms p. Each row has the residual e = ln(predicted / measured) / scale (scale 0.1 for TPOT, 0.2 for TTFT, which also weighs half),
+ * Parameters are logarithms p. Each row has the residual e = ln(predicted / measured) / scale (weight 1 for TPOT, half for TTFT),
  * in the robust form r = sign(e) sqrt(w 2 (sqrt(1 + e^2) - 1)) (soft L1: an outlier pulls no harder than a row that is one scale
  * off); each parameter has the residual (p - prior) / sd, which bounds what rows do not say. Solved by trust-region least squares
  * (GSL's multifit_nlinear, Levenberg-Marquardt steps) from several starts. Source of the robust form: P. Charbonnier et al., ICIP 1994 (pseudo-Huber).
@@ -17,7 +17,12 @@ struct fit_problem {
     size_t row_count;
     struct fit_parameter *parameters; /* borrowed */
     size_t parameter_count;
+    double scale
+        [FIT_METRIC_COUNT]; /* error of a row that is as wrong as rows are: one standard deviation, of the logarithm */
 };
+
+/* Median size of the logarithms of predicted / measured now, as a standard deviation (/ 0.6745); NaN without rows. */
+double fit_spread(const struct fit_problem *problem, enum fit_metric metric);
 
 struct fit_outcome {
     double cost[FIT_STARTS]; /* half the sum of squares: from the given values, and from two perturbed starts */

@@ -109,9 +109,6 @@ bool fit_row_fill(struct fit_row *fit, const struct rebuilt *rebuilt) {
     profile_subject_of(&fit->subject, kernels, &step->setup);
     fit->is_moe = step->setup.llm->experts > 0;
     fit->is_apart = rebuilt->point->sim.pools[0].batching.policy == BATCHING_PREFILL_FIRST;
-    fit->prefill_ratio =
-        load.batch * load.input_tok / load.output_tok / load.prompt_tok * (load.batch - 1) / load.batch;
-    fit->is_decode_only = rebuilt->client.is_static || (rebuilt->client.is_steady && fit->prefill_ratio < 0.5);
     fill_decode(fit, kernels, &step->setup, &load);
     fill_prefill(fit, kernels, &step->setup, &load);
     kernels_free(kernels);
@@ -131,31 +128,43 @@ double fit_row_value_log(const struct fit_row *fit, const double *parameters, in
     return fit->parameter[term] < 0 ? fit->base_log[term] : parameters[fit->parameter[term]];
 }
 
-double fit_row_surrogate_log(const struct fit_row *fit, const double *parameters) {
+static struct profile_terms terms_of(const struct fit_row *fit, const double *parameters) {
     double values[TERM_COUNT];
     for (int t = 0; t < TERM_COUNT; t++) {
         values[t] = fm_exp(fit_row_value_log(fit, parameters, t));
     }
-    const struct profile_terms terms = profile_terms_from(&fit->subject, values);
-    double decode_s = profile_decode_step_s(&terms, &fit->decode);
-    double ratio = fit->is_decode_only ? 0 : fit->is_apart ? fit->prefill_ratio : at_most(fit->prefill_ratio, 1);
-    if (ratio > 0) {
-        double prefill_s = profile_prefill_step_s(&terms, &fit->prefill);
-        decode_s = (fit->is_apart ? decode_s : (1 - ratio) * decode_s) + ratio * prefill_s;
+    return profile_terms_from(&fit->subject, values);
+}
+
+void fit_row_prefill_logs(const struct fit_row *fit, const double *parameters, double factor,
+                          double logs[PROMPT_STEP_COUNT]) {
+    struct profile_terms terms = terms_of(fit, parameters);
+    logs[PROMPT_LEAST] = fm_log(terms.prefill_floor_s + terms.prefill_step_s);
+    terms.prefill_scale *= factor;
+    terms.prefill_floor_s = 0;
+    logs[PROMPT_WORK] = fm_log(profile_prefill_step_s(&terms, &fit->prefill));
+}
+
+double fit_row_surrogate_log(const struct fit_row *fit, const double *parameters) {
+    const struct profile_terms terms = terms_of(fit, parameters);
+    double logs[PROMPT_STEP_COUNT], decode_s = profile_decode_step_s(&terms, &fit->decode);
+    double prompts_s = 0, decode_share = 1;
+    fit_row_prefill_logs(fit, parameters, 1, logs);
+    for (int s = 0; s < PROMPT_STEP_COUNT; s++) {
+        prompts_s += fit->share[s] * fm_exp(logs[s]);
+        decode_share -= fit->is_apart ? 0 : fit->share[s];
     }
-    return fm_log(decode_s);
+    return fm_log(decode_share * decode_s + prompts_s);
 }
 
 double fit_row_predicted_log(const struct fit_row *fit, enum fit_metric metric, const double *parameters) {
+    double now[PROMPT_STEP_COUNT], predicted = fit->ttft_log;
     if (metric == FIT_TPOT) {
         return fit_row_surrogate_log(fit, parameters) + fit->correction_log;
     }
-    const double most = 2; /* beyond that the slopes say nothing */
-    double change = 0;
-    for (int t = 0; t < TERM_COUNT; t++) {
-        if (fit->ttft_slope[t] != 0) {
-            change += fit->ttft_slope[t] * (fit_row_value_log(fit, parameters, t) - fit->ttft_at[t]);
-        }
+    fit_row_prefill_logs(fit, parameters, 1, now);
+    for (int s = 0; s < PROMPT_STEP_COUNT; s++) {
+        predicted += fit->ttft_power[s] * (now[s] - fit->prompt_then[s]);
     }
-    return fit->ttft_log + at_least(at_most(change, most), -most);
+    return predicted;
 }

@@ -1,11 +1,11 @@
 /* calibrate_rows.h - measured rows as equations in a profile's values: what a step of the row takes, in closed form; inner header of calibrate.
  *
- * TPOT of a row is that of two kinds of steps, at the batch B that its clients, sequences and KV cache let run, with d(B) a step of decodes alone
- * and m(B) one with prompts beside them, in the share f of steps that the prompts need:
- *     continuous, TensorRT-LLM   (1 - f) d + f m          prefill first   d + f m
- * with the formulas of models/profile.h. What this leaves out (ramp, padding, waves, preemption) is the row's correction, ln(simulated / this), from the
- * simulator itself at the last round's values. TTFT is its simulated value, with slopes of its logarithm in the terms of prefill that
- * simulations with changed terms gave. */
+ * A token waits for steps of decodes alone (d, at the batch B that clients, sequences and KV cache let run) and for steps with prompts, which take what
+ * their work says (w), but h = hl L + cpf at least:
+ *     continuous, TensorRT-LLM   TPOT = c ((1 - x - y) d + x w + y h)        prefill first   TPOT = c (d + x w + y h)
+ *     TTFT = T (w / w then)^a (h / h then)^b
+ * d, w, h by the formulas of models/profile.h. x, y, a, b are what the simulator says at the last round's values: one simulation with slower prefill, one with a
+ * lower hl; c = simulated / closed form and T = simulated hold what is left out: ramp, padding, waves, preemption, queues. */
 #ifndef TOKENMILL_STUDY_CALIBRATE_ROWS_H
 #define TOKENMILL_STUDY_CALIBRATE_ROWS_H
 
@@ -15,6 +15,9 @@
 #include "models/profile.h"
 #include "study/measured.h"
 #include "study/rebuild.h"
+
+/* A step with prompts as its work says; the least that one takes. */
+enum prompt_step { PROMPT_WORK, PROMPT_LEAST, PROMPT_STEP_COUNT };
 
 enum fit_metric { FIT_TPOT, FIT_TTFT, FIT_METRIC_COUNT };
 
@@ -34,17 +37,17 @@ struct fit_row {
     bool is_moe;
     struct profile_subject subject;
     struct profile_parts decode, prefill;
-    double prefill_ratio; /* f */
-    bool is_apart;        /* prefill first */
-    bool is_decode_only;  /* a median gap between tokens, of which less than half have a prompt beside them */
+    bool is_apart; /* prefill first */
     double base_log[TERM_COUNT];
     int parameter[TERM_COUNT]; /* index; -1: stays at the base */
     double weight;
     double measured_log[FIT_METRIC_COUNT]; /* NaN: not measured, or not simulated */
+    double share[PROMPT_STEP_COUNT];       /* x, y */
+    double tpot_then_s;                    /* simulated */
     double correction_log;                 /* of TPOT */
-    double ttft_log;                       /* simulated, at */
-    double ttft_at[TERM_COUNT];            /* these logarithms, with */
-    double ttft_slope[TERM_COUNT];         /* these slopes */
+    double ttft_log;                       /* simulated, where */
+    double prompt_then[PROMPT_STEP_COUNT]; /* ln of these steps, s; */
+    double ttft_power[PROMPT_STEP_COUNT];  /* and TTFT goes with these powers of them */
 };
 
 /* The row's kernels and shares; false if its step times are no profile's. */
@@ -58,6 +61,10 @@ double fit_row_value_log(const struct fit_row *fit, const double *parameters, in
 
 /* ln of the closed form of TPOT, without correction, s. */
 double fit_row_surrogate_log(const struct fit_row *fit, const double *parameters);
+
+/* ln of the steps that TTFT goes with, s; prefill `factor` times slower. */
+void fit_row_prefill_logs(const struct fit_row *fit, const double *parameters, double factor,
+                          double logs[PROMPT_STEP_COUNT]);
 
 /* ln of what is predicted, s; corrections included. */
 double fit_row_predicted_log(const struct fit_row *fit, enum fit_metric metric, const double *parameters);

@@ -5,7 +5,7 @@ import subprocess
 
 from common import Case, SOURCE, TOKENMILL, main
 
-COMMANDS = ["run", "sweep", "screen", "validate", "check", "schema", "catalog"]
+COMMANDS = ["run", "sweep", "screen", "validate", "calibrate", "check", "schema", "catalog"]
 
 
 def options_of(command):
