@@ -205,12 +205,13 @@ static double prior_sd(const struct work *work, enum profile_term term, const ch
     return default_sd(term, work->made->used < CALIBRATE_SOME);
 }
 
-static int parameter_of(struct work *work, const struct fit_row *fit, int term) {
+/* Once for each term and scope. */
+static void add_parameter(struct work *work, const struct fit_row *fit, int term) {
     struct calibration *made = work->made;
     const char *scope = fit->subject.scope[term];
     for (size_t k = 0; k < made->parameter_count; k++) {
         if (made->parameters[k].term == (enum profile_term)term && strcmp(made->parameters[k].scope, scope) == 0) {
-            return (int)k;
+            return;
         }
     }
     size_t k = made->parameter_count++;
@@ -220,7 +221,6 @@ static int parameter_of(struct work *work, const struct fit_row *fit, int term) 
                                                  .prior_log = fit->base_log[term],
                                                  .prior_sd = prior_sd(work, (enum profile_term)term, scope),
                                                  .value_log = fit->base_log[term]};
-    return (int)k;
 }
 
 static int by_term(const void *a, const void *b) {
@@ -228,31 +228,38 @@ static int by_term(const void *a, const void *b) {
     return left->term != right->term ? (int)left->term - (int)right->term : strcmp(left->scope, right->scope);
 }
 
-/* Those that the fitted rows read; held-out rows read what there is. */
-static void find_parameters(struct work *work) {
+static bool is_in_fit(const struct fit_row *fit) {
+    return fit->is_used && !fit->is_held_out;
+}
+
+/* The row's parameters; what only held-out rows read stays at the base. */
+static void point_to_parameters(struct work *work, struct fit_row *fit) {
     struct calibration *made = work->made;
-    for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i < made->row_count; i++) {
-            struct fit_row *fit = &made->rows[i];
-            bool is_fitted_row = fit->is_used && !fit->is_held_out;
-            for (int t = 0; t < TERM_COUNT && fit->is_used; t++) {
-                bool moves = may_move(fit, t, made->used);
-                if (pass == 0 && moves && is_fitted_row) {
-                    (void)parameter_of(work, fit, t);
-                } else if (pass == 1) {
-                    size_t known = made->parameter_count;
-                    fit->parameter[t] = moves ? parameter_of(work, fit, t) : -1;
-                    if (made->parameter_count > known) { /* only of held-out rows: the base's */
-                        made->parameter_count = known;
-                        fit->parameter[t] = -1;
-                    } else if (moves && is_fitted_row) {
-                        made->parameters[fit->parameter[t]].rows++;
-                    }
-                }
+    for (int t = 0; t < TERM_COUNT; t++) {
+        fit->parameter[t] = -1;
+        for (size_t k = 0; k < made->parameter_count && may_move(fit, t, made->used); k++) {
+            struct fit_parameter *parameter = &made->parameters[k];
+            if (parameter->term == (enum profile_term)t && strcmp(parameter->scope, fit->subject.scope[t]) == 0) {
+                fit->parameter[t] = (int)k;
+                parameter->rows += is_in_fit(fit) ? 1 : 0;
             }
         }
-        if (pass == 0) {
-            qsort(made->parameters, made->parameter_count, sizeof *made->parameters, by_term);
+    }
+}
+
+static void find_parameters(struct work *work) {
+    struct calibration *made = work->made;
+    for (size_t i = 0; i < made->row_count; i++) {
+        for (int t = 0; t < TERM_COUNT && is_in_fit(&made->rows[i]); t++) {
+            if (may_move(&made->rows[i], t, made->used)) {
+                add_parameter(work, &made->rows[i], t);
+            }
+        }
+    }
+    qsort(made->parameters, made->parameter_count, sizeof *made->parameters, by_term);
+    for (size_t i = 0; i < made->row_count; i++) {
+        if (made->rows[i].is_used) {
+            point_to_parameters(work, &made->rows[i]);
         }
     }
 }
@@ -467,7 +474,7 @@ static void fill_keys(struct work *work) {
     }
     for (size_t i = 0; i < made->row_count; i++) {
         const struct fit_row *fit = &made->rows[i];
-        if (fit->is_used && !fit->is_held_out) {
+        if (is_in_fit(fit)) {
             const char *family = fit->subject.scope[TERM_FAM];
             work->keys[ERROR_BY_GROUP][i] = arena_format(made->arena, "%s|%s", fit->row->model, fit->row->gpu);
             work->keys[ERROR_BY_GPU][i] = fit->row->gpu;
@@ -505,7 +512,7 @@ static void score_folds(struct calibration *made, enum calibrate_error kind, con
     size_t count = 0;
     for (size_t i = 0; i < made->row_count; i++) {
         const struct fit_row *fit = &made->rows[i];
-        for (int m = 0; m < FIT_METRIC_COUNT && fit->is_used && !fit->is_held_out; m++) {
+        for (int m = 0; m < FIT_METRIC_COUNT && is_in_fit(fit); m++) {
             if (!isnan(fit->measured_log[m])) {
                 items[count++] = item_of(&made->last->rows[i], metrics[m], folds->errors[i][kind][m]);
             }

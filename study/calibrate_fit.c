@@ -98,28 +98,31 @@ static int residuals_at(const gsl_vector *x, void *context, gsl_vector *f) {
     return GSL_SUCCESS;
 }
 
+static void jacobian_row(const struct solver *solver, const struct fit_row *row, int metric, gsl_vector *out) {
+    const struct fit_problem *problem = solver->problem;
+    double slopes[TERM_COUNT];
+    double outer = robust_slope(scaled_error(problem, row, metric, solver->p), weight_of(row, metric));
+    error_slopes(problem, row, metric, solver->p, slopes);
+    for (int t = 0; t < TERM_COUNT; t++) {
+        if (row->parameter[t] >= 0) {
+            size_t k = (size_t)row->parameter[t];
+            gsl_vector_set(out, k, outer * slopes[t] * problem->parameters[k].prior_sd);
+        }
+    }
+}
+
 static int jacobian_at(const gsl_vector *x, void *context, gsl_matrix *jacobian) {
     struct solver *solver = context;
     const struct fit_problem *problem = solver->problem;
-    double slopes[TERM_COUNT];
     size_t used = 0;
     take_point(solver, x);
     gsl_matrix_set_zero(jacobian);
     for (size_t i = 0; i < problem->row_count; i++) {
-        const struct fit_row *row = &problem->rows[i];
         for (int m = 0; m < FIT_METRIC_COUNT; m++) {
-            if (!is_residual(row, m)) {
-                continue;
+            if (is_residual(&problem->rows[i], m)) {
+                gsl_vector_view row = gsl_matrix_row(jacobian, used++);
+                jacobian_row(solver, &problem->rows[i], m, &row.vector);
             }
-            double outer = robust_slope(scaled_error(problem, row, m, solver->p), weight_of(row, m));
-            error_slopes(problem, row, m, solver->p, slopes);
-            for (int t = 0; t < TERM_COUNT; t++) {
-                if (row->parameter[t] >= 0) {
-                    size_t k = (size_t)row->parameter[t];
-                    gsl_matrix_set(jacobian, used, k, outer * slopes[t] * problem->parameters[k].prior_sd);
-                }
-            }
-            used++;
         }
     }
     for (size_t k = 0; k < problem->parameter_count; k++) {

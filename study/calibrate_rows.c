@@ -69,10 +69,10 @@ static void fill_decode(struct fit_row *fit, const struct kernels *kernels, cons
     double ranks = (double)setup->attention_dp, batch = load->batch;
     double context_s =
         attention.context_s * load->context_tok + attention.window_context_s * window_tok(setup, load->context_tok);
-    fit->decode = (struct profile_parts){.matrix_s = kernels_matrix_s(kernels, batch),
-                                         .expert_s = kernels_expert_s(kernels, batch),
+    fit->decode = (struct profile_parts){.matrix_s = kernels_matrix(kernels, batch).s,
+                                         .expert_s = kernels_expert(kernels, batch).s,
                                          .collective_s = kernels_collective_s(kernels, batch),
-                                         .head_s = kernels_head_s(kernels, batch),
+                                         .head_s = kernels_head(kernels, batch).s,
                                          .attention_s = attention.step_s + attention.sequence_s * batch / ranks,
                                          .context_s = context_s * batch / ranks,
                                          .sequences = batch};
@@ -89,10 +89,10 @@ static void fill_prefill(struct fit_row *fit, const struct kernels *kernels, con
     double pairs_s =
         attention.prefill_pair_s * reach_tok + attention.prefill_window_pair_s * window_tok(setup, reach_tok);
     fit->prefill =
-        (struct profile_parts){.matrix_s = kernels_matrix_s(kernels, tokens),
-                               .expert_s = kernels_expert_s(kernels, tokens),
+        (struct profile_parts){.matrix_s = kernels_matrix(kernels, tokens).s,
+                               .expert_s = kernels_expert(kernels, tokens).s,
                                .collective_s = kernels_collective_s(kernels, tokens),
-                               .head_s = kernels_head_s(kernels, sequences),
+                               .head_s = kernels_head(kernels, sequences).s,
                                .attention_s = 2 * attention.step_s + attention.sequence_s * decodes / ranks,
                                .context_s = context_s * decodes / ranks,
                                .prefill_attention_s = load->prompt_tok * (pairs_s + attention.prefill_token_s) / ranks,
