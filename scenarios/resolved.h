@@ -20,7 +20,7 @@ struct pool_facts {
     const char *precision;        /* "bf16", ... or "" */
     bool makes_images;            /* a request is an image */
     bool embeds;                  /* an answer is one vector */
-    const char *step_time;        /* "roofline" or "linear" */
+    const char *step_time;        /* "profile", "roofline" or "linear" */
     const char *step_time_status; /* "datasheet", "calibrated", "given" */
     int64_t replicas, tensor_parallel;
     int64_t gpus_placed; /* replicas x gpus per replica */

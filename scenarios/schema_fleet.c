@@ -192,7 +192,7 @@ static const struct field step_time_fields[] = {
     {.key = "model",
      .shapes = SHAPE_WORD,
      .words = "profile|roofline|linear",
-     .fallback = "roofline",
+     .fallback = "profile",
      .help =
          "`profile` has the kernels of the GPU's architecture and what serving runs say beyond them (docs/step-times.md); `roofline` comes from the datasheet's figures alone; `linear` is c0 + c1 prefill tokens + c2 decodes + c3 decode context + c4 sum of chunk x (context + chunk / 2), and with a `window` + c5 sum of min(context, window) over decodes + c6 sum of min(position, window) over prefill tokens"},
     {.key = "profile",

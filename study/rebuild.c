@@ -342,7 +342,9 @@ static void add_server(struct keys *keys, const struct rebuild_context *context,
 /* Decodes read the cached rest of their prompts too: that much more time for each sequence of a step. */
 static void add_cached_reads(struct keys *keys, const struct rebuilt *rebuilt, const struct resolved_point *point) {
     const struct roofline_step *step = point->pools[0].roofline;
-    if (rebuilt->client.cached_tok == 0 || step == NULL) {
+    bool is_roofline =
+        strcmp(point->pools[0].step_time, "roofline") == 0; /* a profile has no such term: they are left out */
+    if (rebuilt->client.cached_tok == 0 || step == NULL || !is_roofline) {
         return;
     }
     double byte = (double)rebuilt->client.cached_tok *

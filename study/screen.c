@@ -335,7 +335,7 @@ static bool screen_catalogue(struct screen *screen, const struct resolved_point 
         if (facts->roofline == NULL) {
             return diag_error(diags, (struct position){0}, "screen-linear",
                               "pool '%s' has linear step times, which say nothing of other GPUs: give the scenario a "
-                              "`sweep`, or the pool a roofline",
+                              "`sweep`, or the pool step times by GPU (`model: profile`)",
                               facts->name);
         }
         struct fleet fleet = {0};

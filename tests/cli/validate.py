@@ -78,7 +78,7 @@ class Validate(Case):
     def test_set_reaches_every_row(self):
         name = self.write()
         plain = self.rows_of(name)
-        slow = self.rows_of(name, "--set", "fleet.main.step_time.overhead.per_step=50ms")
+        slow = self.rows_of(name, "--set", "fleet.main.step_time={model: roofline, overhead: {per_step: 50ms}}")
         for before, after in zip(plain, slow):
             if before["metric"] == "tpot":
                 self.assertGreater(float(after["predicted"]), float(before["predicted"]) + 0.045)

@@ -63,7 +63,7 @@ workload:
 fleet:
   - {name: linear, num_gpu_blocks: 1500, attention_dp: 3, step_time: {model: linear, c0: 8ms, c1: 30us, c2: 60us, c3: 0.2us,
      window: 256, c5: 0.6us, c6: 5ns, h0: 9ms, h1: 0.1ms}}
-  - {name: windowed, gpu: H100-SXM, model: Gemma-3-27B, replicas: 2, step_time: {overhead: {host_step: 12ms, host_seq: 60us}}}
+  - {name: windowed, gpu: H100-SXM, model: Gemma-3-27B, replicas: 2, step_time: {model: roofline, overhead: {host_step: 12ms, host_seq: 60us}}}
   - {name: ranks, gpu: H200-SXM, model: DeepSeek-V3, precision: fp8, tensor_parallel: 8, attention_dp: 8}
 routing: {policy: power-of-two}
 cost: {gpu_usd_per_hour: 2}

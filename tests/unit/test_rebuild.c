@@ -273,7 +273,7 @@ static void tensor_parallelism_that_nobody_states_is_the_least_that_holds_a_batc
 static void keys_of_the_caller_win(void **state) {
     (void)state;
     static const char *const sets[] = {"fleet.main.batching.max_num_seqs=5",
-                                       "fleet.main.step_time.overhead.per_step=9ms"};
+                                       "fleet.main.step_time={model: roofline, overhead: {per_step: 9ms}}"};
     struct rebuild_context *context = context_of(sets, 2);
     struct measured_row row = row_of();
     struct rebuilt rebuilt;
