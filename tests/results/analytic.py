@@ -17,6 +17,7 @@ CASES = {
             "{name: main, gpu: H100-SXM, model: Llama-3.1-70B, precision: fp8, tensor_parallel: 4}"),
     "mixtral": (*POISSON, "[10/s, 20/s, 40/s]", "512", "{distribution: uniform, min: 50, max: 250}",
                 "{name: main, gpu: H100-SXM, model: Mixtral-8x7B, precision: bf16, tensor_parallel: 2, replicas: 3}"),
+    "roofline": (*POISSON, "[5/s, 10/s, 20/s]", *CHAT, SMALL[:-1] + ", step_time: {model: roofline}}"),
     "clients": ("{process: closed-loop, clients: 1, think_time: 10s, think_distribution: exponential}", "clients",
                 "[20, 100, 300]", *CHAT, SMALL),
 }
