@@ -17,7 +17,7 @@
  * Windowed layers read the mean of min(context, window) over contexts spread evenly about their mean, and of each prompt W (2 P - W), P > W.
  * Of ranks that attend for themselves the slowest has its even share of decodes and prompts, at least one of each.
  * With curves (a profile) the times of a load's pure and mixed steps are read off them between nodes; a load is then a machine of its own
- * with those times, without lines, and no vector: a million or two a second. Tokens of prompts are taken at their mean and once their standard
+ * with those times, without lines, and no vector: some millions a second. Tokens of prompts are taken at their mean and once their standard
  * deviation above and below: the least time of a step with prefill makes more of their spread than lines do.
  * Lengths enter as means; `context_tok` and `prompt_square_tok2` carry what their spread does to attention. Outputs of one length
  * for all requests end in groups, which this does not know: it takes ends to be spread. A KV cache that is short limits B
