@@ -18,6 +18,11 @@ static struct calibrate_request request_of(const char *path, const struct tmill_
         return request;
     }
     request.recipes_dir = options->recipes_dir;
+    request.server = (struct measured_server){.gpu = options->gpu,
+                                              .model = options->model,
+                                              .precision = options->precision,
+                                              .engine = options->engine,
+                                              .tensor_parallel = options->tensor_parallel};
     request.base = options->base;
     request.hold_out = options->hold_out;
     request.threads = options->jobs;

@@ -242,8 +242,10 @@ TMILL_API enum tmill_status tmill_validation_write_svg(const struct tmill_valida
 struct tmill_calibration;
 
 struct tmill_calibrate_options {
-    const char *recipes_dir; /* the flags that servers ran with; NULL: the engines' defaults */
-    const char *base;        /* a profile to start from; NULL: the shipped one */
+    const char *recipes_dir;                      /* the flags that servers ran with; NULL: the engines' defaults */
+    const char *gpu, *model, *precision, *engine; /* what served, for the JSON of a load generator; NULL: not said */
+    int64_t tensor_parallel;                      /* likewise; 0: not said */
+    const char *base;                             /* a profile to start from; NULL: the shipped one */
     const char *
         hold_out; /* rows whose "model|gpu|engine|precision|source" matches this glob are predicted, not fitted; NULL: none */
     const char *catalog_dir; /* NULL: the compiled-in catalogues */
@@ -255,7 +257,7 @@ struct tmill_calibrate_options {
     void *context;                     /* the listener's */
 };
 
-/* Fits a profile of step times to the measured runs of a CSV file (docs/step-times.md). TMILL_DONE: `*calibration` is set. `options` may be
+/* Fits a profile of step times to the measured runs of a CSV file, or of what `vllm bench serve` or GuideLLM saved as JSON (docs/step-times.md). TMILL_DONE: `*calibration` is set. `options` may be
  * NULL; what it points to must live until the calibration is freed. */
 TMILL_API enum tmill_status tmill_calibrate(const char *path, const struct tmill_calibrate_options *options,
                                             struct tmill_calibration **calibration, struct tmill_messages *messages);

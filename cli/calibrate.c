@@ -21,6 +21,11 @@ static enum tmill_status run_watched(const struct options *options, struct tmill
     progress_line_init(&line, options->quiet);
     const struct tmill_calibrate_options inner = {
         .recipes_dir = options->recipes,
+        .gpu = options->gpu,
+        .model = options->model,
+        .precision = options->precision,
+        .engine = options->engine,
+        .tensor_parallel = (int64_t)options->tensor_parallel,
         .base = options->base,
         .hold_out = options->hold_out,
         .catalog_dir = options->catalog_dir,
@@ -67,6 +72,7 @@ const struct command command_calibrate = {
         "Rebuilds and simulates the rows of MEASURED.csv as 'validate' does, and fits the values of a step-time profile to\n"
         "their TPOT and TTFT: few rows move few parameters, the rest stays at the base. Prints parameters with intervals,\n"
         "and errors by class and cell: with the base, in sample, and with models and GPUs, GPUs, families and engines left\n"
-        "out in turn. --output writes the profile; a scenario names it: step_time: {profile: FILE}.\n",
+        "out in turn. MEASURED.csv may also be what 'vllm bench serve --save-result' or GuideLLM wrote (.json, .jsonl); then\n"
+        "--gpu and its like say what served. --output writes the profile; a scenario names it: step_time: {profile: FILE}.\n",
     .run = calibrate,
 };

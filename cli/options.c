@@ -22,6 +22,11 @@ enum option_id {
     OPTION_RECIPES,
     OPTION_BASE,
     OPTION_HOLD_OUT,
+    OPTION_GPU,
+    OPTION_MODEL,
+    OPTION_TENSOR_PARALLEL,
+    OPTION_PRECISION,
+    OPTION_ENGINE,
     OPTION_POINT,
     OPTION_STRICT,
     OPTION_STEPWISE,
@@ -64,6 +69,14 @@ static const struct option_row rows[] = {
     {OPTION_BASE, "base", 0, "FILE", COMMAND_CALIBRATE, "profile to start from (default: the shipped one)"},
     {OPTION_HOLD_OUT, "hold-out", 0, "PATTERN", COMMAND_CALIBRATE,
      "predict, but do not fit, rows whose model|gpu|engine|precision|source matches"},
+    {OPTION_GPU, "gpu", 0, "NAME", COMMAND_CALIBRATE, "of a load generator's JSON: the GPU that served"},
+    {OPTION_MODEL, "model", 0, "NAME", COMMAND_CALIBRATE,
+     "likewise: the model, if the file's name for it is not the catalogue's"},
+    {OPTION_TENSOR_PARALLEL, "tensor-parallel", 0, "N", COMMAND_CALIBRATE,
+     "likewise: GPUs of the replica (default: 1)"},
+    {OPTION_PRECISION, "precision", 0, "NAME", COMMAND_CALIBRATE,
+     "likewise: of the weights (default: the model's own)"},
+    {OPTION_ENGINE, "engine", 0, "NAME", COMMAND_CALIBRATE, "likewise: vllm, sglang, trtllm or atom (default: vllm)"},
     {OPTION_SERIES, "series", 0, "FILE", COMMAND_RUN, "write one row an interval and pool (CSV)"},
     {OPTION_POINT, "point", 0, "N", COMMAND_RUN, "run this point of the sweep, from 0"},
     {OPTION_STRICT, "strict", 0, NULL, COMMAND_RUN | COMMAND_SWEEP, "exit 5 if a point is saturated or misses its SLO"},
@@ -162,6 +175,11 @@ static bool apply_valued(struct options *options, const struct option_row *row, 
     case OPTION_CSV: return set_path(row, text, &options->csv);
     case OPTION_SVG: return set_path(row, text, &options->svg);
     case OPTION_RECIPES: return set_path(row, text, &options->recipes);
+    case OPTION_GPU: return set_path(row, text, &options->gpu);
+    case OPTION_MODEL: return set_path(row, text, &options->model);
+    case OPTION_PRECISION: return set_path(row, text, &options->precision);
+    case OPTION_ENGINE: return set_path(row, text, &options->engine);
+    case OPTION_TENSOR_PARALLEL: return number_argument(row, text, 1, JOBS_MAX, &options->tensor_parallel);
     case OPTION_BASE: return set_path(row, text, &options->base);
     case OPTION_HOLD_OUT: return set_path(row, text, &options->hold_out);
     case OPTION_REQUESTS: return set_path(row, text, &options->requests);

@@ -41,10 +41,12 @@ struct options {
     size_t set_count;
     bool has_seed;
     uint64_t seed;
-    unsigned jobs; /* 0: all cores */
+    unsigned jobs;            /* 0: all cores */
+    uint64_t tensor_parallel; /* 0: not given */
     bool has_point;
     uint64_t point;
     const char *output, *csv, *svg, *requests, *series, *recipes, *base, *hold_out, *catalog_dir; /* NULL: not given */
+    const char *gpu, *model, *precision, *engine;                                                 /* likewise */
     bool json, quiet, stepwise, strict, markdown, metrics, help;
 };
 

@@ -11,7 +11,7 @@ _tokenmill() {
     case $previous in
         -o | --output | --csv | --svg | --requests | --series | --base) COMPREPLY=($(compgen -f -- "$word")); return ;;
         --catalog | --recipes) COMPREPLY=($(compgen -d -- "$word")); return ;;
-        --set | --seed | --jobs | -j | --point | --hold-out) return ;;
+        --set | --seed | --jobs | -j | --point | --hold-out | --gpu | --model | --tensor-parallel | --precision | --engine) return ;;
     esac
     if [[ $word == -* ]]; then
         case $command in
@@ -19,7 +19,7 @@ _tokenmill() {
             sweep) COMPREPLY=($(compgen -W "$study" -- "$word")) ;;
             screen) COMPREPLY=($(compgen -W "--set --seed --json --csv --catalog --quiet --help" -- "$word")) ;;
             validate) COMPREPLY=($(compgen -W "--set --seed --jobs --json --csv --svg --recipes --stepwise --catalog --quiet --help" -- "$word")) ;;
-            calibrate) COMPREPLY=($(compgen -W "--seed --jobs --output --json --recipes --base --hold-out --stepwise --catalog --quiet --help" -- "$word")) ;;
+            calibrate) COMPREPLY=($(compgen -W "--seed --jobs --output --json --recipes --base --hold-out --gpu --model --tensor-parallel --precision --engine --stepwise --catalog --quiet --help" -- "$word")) ;;
             check) COMPREPLY=($(compgen -W "--set --seed --json --catalog --quiet --help" -- "$word")) ;;
             schema) COMPREPLY=($(compgen -W "--markdown --metrics --help" -- "$word")) ;;
             catalog) COMPREPLY=($(compgen -W "--json --catalog --help" -- "$word")) ;;
@@ -29,7 +29,8 @@ _tokenmill() {
     case $command in
         catalog) COMPREPLY=($(compgen -W "gpus models images apis regions" -- "$word")) ;;
         help) COMPREPLY=($(compgen -W "run sweep screen validate calibrate check schema catalog" -- "$word")) ;;
-        validate | calibrate) COMPREPLY=($(compgen -f -X '!*.csv' -- "$word") $(compgen -d -- "$word")) ;;
+        calibrate) COMPREPLY=($(compgen -f -X '!*.@(csv|json|jsonl)' -- "$word") $(compgen -d -- "$word")) ;;
+        validate) COMPREPLY=($(compgen -f -X '!*.csv' -- "$word") $(compgen -d -- "$word")) ;;
         run | sweep | screen | check) COMPREPLY=($(compgen -f -X '!*.y?(a)ml' -- "$word") $(compgen -d -- "$word")) ;;
     esac
 }

@@ -36,6 +36,7 @@ static enum worker_pool_end simulate_rows(const struct work *work, const struct 
     const struct calibrate_request *request = work->request;
     struct validate_request inner = {.path = request->path,
                                      .recipes_dir = request->recipes_dir,
+                                     .server = &request->server,
                                      .rebuild = request->rebuild,
                                      .threads = request->threads,
                                      .listener = request->listener,
@@ -554,7 +555,7 @@ static const struct profile *read_base(const struct calibrate_request *request, 
 
 static enum worker_pool_end run_all(struct work *work, struct diags *diags) {
     struct calibration *made = work->made;
-    if (replays_are_in(made->path)) {
+    if (!measured_json_is(made->path) && replays_are_in(made->path)) {
         diag_error(diags, (struct position){.source = NULL}, "calibrate-rows",
                    "%s has one row a request; a fit needs one row a run (docs/measured-format.md)", made->path);
         return WORKER_POOL_FAILED;

@@ -20,6 +20,7 @@ enum { CALIBRATE_FEW = 10, CALIBRATE_SOME = 30 };
 struct calibrate_request {
     const char *path;
     const char *recipes_dir;        /* NULL: no recipes */
+    struct measured_server server;  /* of a load generator's JSON */
     const char *base;               /* a profile before the shipped one; NULL: the shipped one */
     const char *hold_out;           /* glob on "model|gpu|engine|precision|source"; NULL: nothing is held out */
     struct rebuild_options rebuild; /* `sets` and `profile` are not looked at */

@@ -205,14 +205,20 @@ double validation_first_wave(const struct validation *validation, size_t *rows) 
 
 /* --- all of it --- */
 
-static bool read_rows(struct validation *validation, struct diags *diags) {
+static bool read_runs(const struct validate_request *request, struct measured *measured, struct arena *arena,
+                      struct diags *diags) {
+    return measured_json_is(request->path) ? measured_json_read(measured, request->path, request->server, arena, diags)
+                                           : measured_read(measured, request->path, arena, diags);
+}
+
+static bool read_rows(const struct validate_request *request, struct validation *validation, struct diags *diags) {
     struct measured measured;
-    validation->is_replay = replays_are_in(validation->path);
+    validation->is_replay = !measured_json_is(validation->path) && replays_are_in(validation->path);
     if (validation->is_replay) {
         return replays_read(validation->path, validation->arena, &validation->replays, &validation->replay_count,
                             diags);
     }
-    if (!measured_read(&measured, validation->path, validation->arena, diags)) {
+    if (!read_runs(request, &measured, validation->arena, diags)) {
         return false;
     }
     validation->count = measured.count;
@@ -255,7 +261,7 @@ enum worker_pool_end validate_run(const struct validate_request *request, struct
     struct validation *made = arena_alloc(arena, 1, sizeof *made);
     struct recipe_book *book = arena_alloc(arena, 1, sizeof *book);
     *made = (struct validation){.path = request->path, .has_recipes = request->recipes_dir != NULL, .arena = arena};
-    bool is_ok = read_rows(made, diags);
+    bool is_ok = read_rows(request, made, diags);
     is_ok = (request->recipes_dir == NULL || recipe_book_read(book, request->recipes_dir, arena, diags)) && is_ok;
     struct rebuild_context *context = rebuild_context_new(book, &request->rebuild, diags);
     enum worker_pool_end end = WORKER_POOL_FAILED;

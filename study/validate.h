@@ -12,6 +12,7 @@
 #include "base/diag.h"
 #include "study/flags.h"
 #include "study/measured.h"
+#include "study/measured_json.h"
 #include "study/pool.h"
 #include "study/predict.h"
 #include "study/progress.h"
@@ -20,8 +21,9 @@
 #include "study/scores.h"
 
 struct validate_request {
-    const char *path;        /* measured runs, or requests (study/replay.h) */
-    const char *recipes_dir; /* NULL: no recipes, the engines' defaults */
+    const char *path;                     /* measured runs, or requests (study/replay.h) */
+    const char *recipes_dir;              /* NULL: no recipes, the engines' defaults */
+    const struct measured_server *server; /* of a load generator's JSON; borrowed; NULL: not said */
     struct rebuild_options rebuild;
     unsigned threads;            /* 0: all cores */
     progress_listener *listener; /* NULL: nobody */

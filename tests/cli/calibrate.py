@@ -1,6 +1,7 @@
 """tokenmill calibrate: a profile from measured rows, read back by scenarios; few rows, hold-out, mistakes, the shared measurements."""
 
 import csv
+import json
 import os
 import pathlib
 import unittest
@@ -126,6 +127,66 @@ class Calibrate(Case):
         self.assertIn("one row a request", self.run_program("calibrate", requests, code=3).stderr)
         self.assertEqual((self.dir / "p.csv").read_text(), "old\n")
         self.assertEqual(sorted(path.name for path in self.dir.iterdir() if "p.csv" in path.name), ["p.csv"])
+
+    def bench(self, **changes):
+        run = {"backend": "vllm", "model_id": "meta-llama/Llama-3.1-8B", "num_prompts": 64, "request_rate": "inf",
+               "max_concurrency": 8, "duration": 30.1, "completed": 64, "total_input_tokens": 64 * 500,
+               "total_output_tokens": 64 * 100, "output_throughput": 600.0, "mean_ttft_ms": 60.0, "median_ttft_ms": 50.0,
+               "mean_tpot_ms": 9.0, "median_tpot_ms": 8.9, "mean_itl_ms": 9.0}
+        return dict(run, **changes)
+
+    def test_what_vllm_bench_serve_saved(self):
+        runs = [self.bench(max_concurrency=n, mean_tpot_ms=8.5 + n / 20) for n in (1, 4, 8, 16, 32)]
+        self.write("\n".join(map(json.dumps, runs)), "bench.json")
+        result = self.json_of("calibrate", "bench.json", "--gpu", "H100-SXM", "--precision", "bf16", "-o", "p.csv")
+        self.assertEqual((result["rows"]["read"], result["rows"]["fitted"]), (5, 5))
+        self.assertEqual([item["term"] for item in result["parameters"]], ["c0", "Sx"])
+        same = HEADER.replace("isl,osl", "isl_mean_actual,osl_mean_actual") + "".join(
+            f"{n},vllm bench serve,Llama-3.1-8B,H100-SXM,1,1,bf16,vllm,500,100,{n},concurrency,64,60,{8.5 + n / 20}\n"
+            for n in (1, 4, 8, 16, 32))
+        from_csv = self.json_of("calibrate", self.write(same, "m.csv"))
+        self.assertEqual([item["value"] for item in result["parameters"]],
+                         [item["value"] for item in from_csv["parameters"]])
+        self.write(json.dumps(self.bench(max_concurrency=None, request_rate=4.0)), "open.json")
+        self.assertEqual(self.json_of("calibrate", "open.json", "--gpu", "H100-SXM")["rows"]["fitted"], 1)
+        other = self.json_of("calibrate", "bench.json", "--gpu", "H100-SXM", "--model", "Qwen3-8B", "--engine", "sglang",
+                             "--tensor-parallel", "2", "--precision", "fp8")
+        self.assertEqual([item["scope"] for item in other["parameters"]][:1], ["sglang"])
+
+    def test_what_guidellm_wrote(self):
+        def metric(mean):
+            return {"successful": {"mean": mean, "median": 0.9 * mean, "count": 40}}
+
+        def run(strategy, tpot):
+            return {"config": {"strategy": strategy, "backend": {"model": "Llama-3.1-8B"}},
+                    "metrics": {"request_latency": metric(1.0), "prompt_token_count": metric(500.0),
+                                "output_token_count": metric(100.0), "output_tokens_per_second": metric(400.0),
+                                "time_to_first_token_ms": metric(60.0), "inter_token_latency_ms": metric(tpot),
+                                "time_per_output_token_ms": metric(99.0)}}
+        runs = [run({"type_": "synchronous"}, 8.2), run({"type_": "concurrent", "streams": 8}, 8.8),
+                run({"type_": "constant", "rate": 2.0}, 8.6), run({"type_": "throughput"}, 16.0)]
+        self.write(json.dumps({"benchmarks": runs}), "g.json")
+        result = self.json_of("calibrate", "g.json", "--gpu", "H100-SXM")
+        self.assertEqual((result["rows"]["read"], result["rows"]["fitted"]), (4, 4))
+        cell = next(item for item in result["errors"]["base"]["cells"] if item["metric"] == "tpot")
+        self.assertEqual((cell["source"], cell["engine"]), ("GuideLLM", "vllm"))
+        self.assertLess(cell["errors"]["median_abs_error"], 0.3)  # of the gap between tokens, not of the 99 ms
+        runs[1]["config"]["strategy"]["type_"] = "replay"
+        self.write(json.dumps({"benchmarks": runs}), "g.json")
+        self.assertIn("g.json: run 2: its strategy is none of",
+                      self.run_program("calibrate", "g.json", "--gpu", "H100-SXM", code=3).stderr)
+
+    def test_mistakes_in_json(self):
+        both = self.write(json.dumps(self.bench(request_rate=3.0)), "both.json")
+        self.assertIn("both max_concurrency and a finite", self.run_program("calibrate", both, "--gpu", "L4", code=3).stderr)
+        self.assertIn("--gpu is needed", self.run_program("calibrate", both, code=3).stderr)
+        self.write('{"a": 1}', "a.json")
+        self.assertIn("is neither what", self.run_program("calibrate", "a.json", "--gpu", "L4", code=3).stderr)
+        self.write('{"mean_tpot_ms": 3,', "cut.json")
+        self.assertIn("cut.json:1: ", self.run_program("calibrate", "cut.json", "--gpu", "L4", code=3).stderr)
+        self.write(json.dumps(self.bench(completed=0)), "none.json")
+        self.assertIn("no completed request", self.run_program("calibrate", "none.json", "--gpu", "L4", code=3).stderr)
+        self.run_program("calibrate", "missing.json", "--gpu", "L4", code=4)
 
     @unittest.skipUnless((SHARED / "serving.csv").exists(), "no shared measurements here")
     def test_some_of_the_shared_measurements(self):
