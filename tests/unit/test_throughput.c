@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "models/step_coefficients.h"
 #include "sim/clock.h"
 #include "sim/simulate.h"
 #include "tests/unit/throughput_fixture.h"
@@ -211,6 +212,24 @@ static struct throughput_rig profile_rig(struct llm llm, int64_t tensor_parallel
     return rig;
 }
 
+/* Whole numbers: what the engine reads, on nodes, between them and beyond the last. */
+static void curves_are_the_engines(void **state) {
+    (void)state;
+    static const int64_t numbers[] = {1,   2,    63,   64,   65,      66,      127,     128,
+                                      130, 1000, 4095, 4096, 1234567, 4194303, 4194304, 9999999};
+    struct throughput_rig rig = profile_rig(mixtral_8x7b(), 2, PLENTY_OF_BLOCKS);
+    make(&rig);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        const double seconds = step_parts_at(rig.machine.curves->tokens, (double)numbers[i]).total_s;
+        assert_near(seconds, i128_to_double(time_curve_at(&rig.model->tokens, numbers[i])) / UNIT_PER_S, 1e-12);
+    }
+    const double three = step_parts_at(rig.machine.curves->decodes, 3).total_s;
+    const double four = step_parts_at(rig.machine.curves->decodes, 4).total_s;
+    assert_near(step_parts_at(rig.machine.curves->decodes, 3.25).total_s, 0.75 * three + 0.25 * four, 1e-12);
+    assert_true(step_parts_at(rig.machine.curves->decodes, 0.3).total_s == rig.machine.curves->decodes[1].total_s);
+    step_model_free(rig.model);
+}
+
 /* 128 slots and 128 tokens: 127 decodes, on a node of the curve or between two of them. */
 static void curves_take_the_engines_steps(void **state) {
     (void)state;
@@ -413,6 +432,7 @@ int main(void) {
         cmocka_unit_test(power_is_the_engines_energy_over_its_time),
         cmocka_unit_test(power_stops_at_tdp),
         cmocka_unit_test(prices_follow_from_rate_and_power),
+        cmocka_unit_test(curves_are_the_engines),
         cmocka_unit_test(curves_take_the_engines_steps),
         cmocka_unit_test(a_prompt_alone_takes_its_curves_step),
         cmocka_unit_test(mixed_steps_are_on_the_curves),
