@@ -552,6 +552,15 @@ static void assume_image(struct resolver *resolver, const struct pool_parts *par
     }
 }
 
+/* A profile's overheads are an engine's. */
+static void assume_engine(struct resolver *resolver, const struct pool_parts *parts) {
+    if (parts->profile.profile != NULL && !view_has(parts->view, "engine")) {
+        resolver_assume(resolver, view_path(resolver->arena, parts->view, "engine"),
+                        arena_format(resolver->arena, "step times of %s; its defaults are not taken",
+                                     serving_engine_name(parts->engine)));
+    }
+}
+
 static void assume_step_time(struct resolver *resolver, const struct pool_parts *parts, bool is_known) {
     if (is_known || parts->image != NULL) {
         return;
@@ -596,6 +605,7 @@ static void fill_facts(struct resolver *resolver, const struct pool_parts *parts
     }
     assume_model(resolver, parts);
     assume_image(resolver, parts);
+    assume_engine(resolver, parts);
     assume_step_time(resolver, parts, is_given || is_calibrated);
     fill_power(resolver, parts, facts);
 }

@@ -321,7 +321,7 @@ static const struct field fleet_fields[] = {
      .shapes = SHAPE_WORD,
      .words = "vllm|vllm-0.11|sglang|trtllm|atom",
      .help =
-         "The program that serves. It sets what its own defaults are (docs/engines.md) where the keys below are not given: scheduler, block size, memory share; without it the defaults of this page hold"},
+         "The program that serves. It sets what its own defaults are (docs/engines.md) where the keys below are not given: scheduler, block size, memory share; without it the defaults of this page hold. With step times of a profile its overheads count, without it vllm's"},
     {.key = "precision",
      .shapes = SHAPE_WORD,
      .words = "bf16|fp16|fp8|int8|int4|fp4",
