@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/check.h"
 
@@ -114,6 +115,23 @@ void *xcalloc(size_t count, size_t size) {
 void *xrealloc(void *old, size_t count, size_t size) {
     void *memory = count == 0 || size == 0 ? realloc(old, 1) : reallocarray(old, count, size);
     CHECK(memory != NULL);
+    return memory;
+}
+
+void *xgrow_aligned(void *old, size_t old_count, size_t count, size_t size) {
+    const size_t huge_page = (size_t)2 << 20;
+    CHECK(count > 0 && count >= old_count && count <= (SIZE_MAX - huge_page) / size);
+    size_t alignment = count * size >= 2 * huge_page ? huge_page : CACHE_LINE_SIZE;
+    size_t bytes = (count * size + alignment - 1) / alignment * alignment;
+    void *memory = aligned_alloc(alignment, bytes);
+    CHECK(memory != NULL);
+    if (alignment == huge_page) {
+        (void)madvise(memory, bytes, MADV_HUGEPAGE); /* a wish */
+    }
+    if (old_count > 0) {
+        memcpy(memory, old, old_count * size);
+    }
+    free(old);
     return memory;
 }
 

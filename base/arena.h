@@ -26,4 +26,10 @@ void *xcalloc(size_t count, size_t size);
 void *xrealloc(void *old, size_t count, size_t size);
 char *xstrdup(const char *text);
 
+enum { CACHE_LINE_SIZE = 64 };
+
+/* xrealloc of an array of `old_count` items, aligned to cache lines; from 4 MB on in huge pages where the system has them: for what is
+ * touched here and there. */
+void *xgrow_aligned(void *old, size_t old_count, size_t count, size_t size);
+
 #endif

@@ -63,23 +63,25 @@ static uint64_t *octave_bins(struct histogram *histogram, unsigned octave) {
     return histogram->octaves[octave];
 }
 
-/* Values and counts below these cannot overflow the sum before the count overflows, which nothing does by ones. */
-#define SMALL_VALUE ((i128)1 << 62)
-#define SMALL_COUNT ((uint64_t)1 << 62)
+/* Values of 64 bits and counts below this cannot overflow the sum before the count comes near to it, which nothing does in such portions. */
+#define SMALL_COUNT ((uint64_t)1 << 40)
+#define SMALL_TERM  ((i128)1 << 62)
 
-/* bin_of, for values of 64 bits. */
-static struct bin small_bin_of(int64_t value) {
-    if (value < HISTOGRAM_BINS_PER_OCTAVE) {
-        return (struct bin){.octave = 0, .index = (unsigned)value};
-    }
-    unsigned octave = 64 - LINEAR_BITS - (unsigned)__builtin_clzll((uint64_t)value);
-    return (struct bin){.octave = octave, .index = (unsigned)(value >> (octave - 1)) - HISTOGRAM_BINS_PER_OCTAVE};
+/* bin_of, for values of 64 bits: with `shift` such that value >> shift has at most ten bits, and ten where it can, bins are numbered
+ * 512 x shift + (value >> shift) through all octaves. */
+static unsigned small_shift(uint64_t value) {
+    return 64 - (LINEAR_BITS + 1) - (unsigned)__builtin_clzll(value | HISTOGRAM_BINS_PER_OCTAVE);
 }
 
-static void add_any(struct histogram *histogram, i128 value, uint64_t count) {
-    i128 amount;
+static struct bin small_bin_of(uint64_t value, unsigned shift) {
+    unsigned number = (shift << LINEAR_BITS) + (unsigned)(value >> shift);
+    return (struct bin){.octave = number >> LINEAR_BITS, .index = number % HISTOGRAM_BINS_PER_OCTAVE};
+}
+
+static __attribute__((noinline)) void add_any(struct histogram *histogram, i128 value, uint64_t count) {
+    i128 amount = value;
     CHECK(value >= 0);
-    CHECK(!__builtin_mul_overflow(value, (i128)count, &amount));
+    CHECK(count == 1 || !__builtin_mul_overflow(value, (i128)count, &amount));
     CHECK(!__builtin_add_overflow(histogram->sum, amount, &histogram->sum));
     CHECK(!__builtin_add_overflow(histogram->count, count, &histogram->count));
     struct bin bin = bin_of(value);
@@ -90,27 +92,37 @@ static void add_any(struct histogram *histogram, i128 value, uint64_t count) {
 }
 
 void histogram_add(struct histogram *histogram, i128 value, uint64_t count) {
-    if (count == 0) {
+    uint64_t low = (uint64_t)value;
+    struct bin bin = small_bin_of(low, small_shift(low));
+    uint64_t *bins = histogram->octaves[bin.octave];
+    if (value >> 64 != 0 || count - 1 >= SMALL_COUNT || bins == NULL) {
+        if (count > 0) {
+            add_any(histogram, value, count);
+        }
         return;
     }
-    if ((u128)value >= SMALL_VALUE || count >= SMALL_COUNT) {
-        add_any(histogram, value, count);
-        return;
-    }
-    struct bin bin = small_bin_of((int64_t)value);
-    octave_bins(histogram, bin.octave)[bin.index] += count;
-    histogram->sum += (i128)(int64_t)value * (int64_t)count;
+    bins[bin.index] += count;
+    histogram->sum += (i128)((u128)low * count);
     histogram->count += count;
     if (value > histogram->max) {
         histogram->max = value;
     }
 }
 
-/* Puts terms into their bins, all of them small, from the first on: one bin after the other. */
-static void add_small_terms(struct histogram *histogram, int64_t value, int64_t growth, int64_t terms, uint64_t count) {
-    for (int64_t last = value + growth * (terms - 1); terms > 0;) {
-        struct bin bin = small_bin_of(value);
-        int64_t edge = (int64_t)bin_upper_edge(bin);
+/* Adds a series whose terms are all below SMALL_TERM, bin by bin. */
+static void add_small_series(struct histogram *histogram, int64_t first, int64_t growth, int64_t terms,
+                             uint64_t count) {
+    int64_t last = first + growth * (terms - 1);
+    histogram->sum +=
+        (i128)((u128)(uint64_t)(first + last) * (uint64_t)terms >> 1) * (int64_t)count; /* the product is even */
+    histogram->count += (uint64_t)terms * count;
+    if (last > histogram->max) {
+        histogram->max = last;
+    }
+    for (int64_t value = first; terms > 0;) {
+        unsigned shift = small_shift((uint64_t)value);
+        struct bin bin = small_bin_of((uint64_t)value, shift);
+        int64_t edge = value | (((int64_t)1 << shift) - 1);
         int64_t same = last <= edge ? terms : (edge - value) / growth + 1;
         octave_bins(histogram, bin.octave)[bin.index] += (uint64_t)same * count;
         value += growth * same;
@@ -118,7 +130,7 @@ static void add_small_terms(struct histogram *histogram, int64_t value, int64_t 
     }
 }
 
-/* The same for any terms. */
+/* Puts any terms into their bins. */
 static void add_terms(struct histogram *histogram, i128 value, i128 growth, uint64_t terms, uint64_t count) {
     while (terms > 0) {
         struct bin bin = bin_of(value);
@@ -140,12 +152,12 @@ void histogram_add_series(struct histogram *histogram, i128 first, i128 growth, 
         return;
     }
     i128 last = first + growth * (i128)(terms - 1);
-    if (last < SMALL_VALUE) {
-        add_small_terms(histogram, (int64_t)first, (int64_t)growth, (int64_t)terms, count);
-    } else {
-        add_terms(histogram, first, growth, terms, count);
+    if (last < SMALL_TERM) {
+        add_small_series(histogram, (int64_t)first, (int64_t)growth, (int64_t)terms, count);
+        return;
     }
-    histogram->sum += ((first + last) * (i128)terms >> 1) * (i128)count; /* the product is even */
+    add_terms(histogram, first, growth, terms, count);
+    histogram->sum += ((first + last) * (i128)terms >> 1) * (i128)count;
     histogram->count += terms * count;
     if (last > histogram->max) {
         histogram->max = last;

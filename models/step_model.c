@@ -290,16 +290,23 @@ struct step_amounts step_model_amounts(const struct step_model *model, const str
     return amounts;
 }
 
+bool step_model_grows(const struct step_model *model) {
+    return model->captured.values == NULL && model->pad_multiple <= 1;
+}
+
 /* ---- sums ---- */
 
 void step_model_sum(const struct step_model *model, const struct step_work *work, int64_t steps, i128 context,
                     i128 duration, struct step_sums *sums) {
     const struct computed batch = computed_of(model, work);
     sums->steps += steps;
-    sums->tokens += batch.tokens * steps;
-    sums->sequences += batch.sequences * steps;
+    i128 tokens = (i128)batch.tokens * steps;
+    sums->tokens += tokens;
+    sums->sequences += batch.tokens == batch.sequences ? tokens : (i128)batch.sequences * steps;
     sums->context += context;
-    sums->attention_x2 += work->prefill_attention_x2 * steps;
+    if (work->prefill_seqs > 0) {
+        sums->attention_x2 += work->prefill_attention_x2 * steps;
+    }
     sums->duration += duration;
     if (model->touched.values != NULL) {
         sums->expert_byte += touched_times(&model->touched, batch.tokens, model->work.byte_per_expert) * steps;

@@ -143,6 +143,9 @@ struct step_amounts step_model_amounts(const struct step_model *model, const str
  * over the step's time are at least those of its energy. False where that is not sure. */
 bool step_model_decodes_never_capped(const struct step_model *model, int64_t decodes_max);
 
+/* Whether a step takes no less time for having more sequences, or prompts beside its decodes: nothing is padded. */
+bool step_model_grows(const struct step_model *model);
+
 /* Adds `steps` steps of one batch; `context` sums their decode_context, `duration` their durations. With a window also: */
 void step_model_sum(const struct step_model *model, const struct step_work *work, int64_t steps, i128 context,
                     i128 duration, struct step_sums *sums);

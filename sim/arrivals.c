@@ -74,8 +74,8 @@ static void advance(struct open_source *source, uint64_t ordinal) {
     }
     double gap = source->spec->rate_per_s > 0.0 ? round_gap(source->gaps[ordinal % GAPS_AHEAD] * source->units_per_draw)
                                                 : HUGE_VAL;
-    bool near = gap < INSTANT_LIMIT_DOUBLE && source->instant + (i128)gap < INSTANT_LIMIT;
-    source->instant = near ? source->instant + (i128)gap : INSTANT_LIMIT;
+    i128 units = gap < 0x1p62 ? (int64_t)gap : gap < INSTANT_LIMIT_DOUBLE ? (i128)gap : INSTANT_LIMIT;
+    source->instant = source->instant + units < INSTANT_LIMIT ? source->instant + units : INSTANT_LIMIT;
     source->ordinal = ordinal;
 }
 

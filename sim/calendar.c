@@ -55,6 +55,15 @@ void calendar_release(struct calendar *calendar) {
     *calendar = (struct calendar){0};
 }
 
+void calendar_shrink(struct calendar *calendar, size_t sources) {
+    struct calendar whole = *calendar;
+    calendar_init(calendar, sources);
+    for (size_t i = 0; i < sources; i++) {
+        calendar_set(calendar, i, whole.events[i]);
+    }
+    calendar_release(&whole);
+}
+
 void calendar_set(struct calendar *calendar, size_t source, struct event event) {
     CHECK(source < calendar->leaf_count);
     struct calendar_node *nodes = calendar->nodes;

@@ -39,6 +39,9 @@ struct calendar {
 void calendar_init(struct calendar *calendar, size_t sources);
 void calendar_release(struct calendar *calendar);
 
+/* Forgets the sources from `sources` on, which have no event pending and will have none. */
+void calendar_shrink(struct calendar *calendar, size_t sources);
+
 /* Replaces the pending event of `source`. */
 void calendar_set(struct calendar *calendar, size_t source, struct event event);
 void calendar_clear(struct calendar *calendar, size_t source);

@@ -51,6 +51,10 @@ int64_t length_draw(const struct length_spec *spec, struct random_stream stream,
     return (int64_t)nearbyint(value < LENGTH_MAX ? value : LENGTH_MAX);
 }
 
+int64_t length_always(const struct length_spec *spec) {
+    return spec->kind == LENGTH_CONSTANT ? length_draw(spec, (struct random_stream){0}, 0) : 0;
+}
+
 static double mean_of_quantiles(const struct length_spec *spec) {
     double sum = 0.0;
     for (size_t i = 1; i < spec->count; i++) {

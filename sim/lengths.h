@@ -34,6 +34,9 @@ struct length_spec {
 /* The draw of request `ordinal`. */
 int64_t length_draw(const struct length_spec *spec, struct random_stream stream, uint64_t ordinal);
 
+/* The length of all requests where they have one; else 0. */
+int64_t length_always(const struct length_spec *spec);
+
 /* Exact mean of the unrounded distribution (0 for LENGTH_FROM_TRACE). */
 double length_mean(const struct length_spec *spec);
 

@@ -36,6 +36,12 @@ static void grow_to(struct load_grid *grid, i128 instant) {
     }
 }
 
+/* The cell that an instant before the grid's end is in. */
+static struct load_cell *cell_at(struct load_grid *grid, i128 instant) {
+    uint64_t first_cells = (uint64_t)(instant >> FIRST_WIDTH_SHIFT);
+    return &grid->cells[first_cells >> (grid->width_shift - FIRST_WIDTH_SHIFT)];
+}
+
 /* The end of the cell that `instant` is in, or `to` if that is earlier. */
 static i128 piece_end(const struct load_grid *grid, i128 instant, i128 to) {
     i128 end = ((instant >> grid->width_shift) + 1) << grid->width_shift;
@@ -47,7 +53,7 @@ void load_grid_step(struct load_grid *grid, i128 from, i128 to, bool backlog) {
     grow_to(grid, to);
     while (from < to) {
         i128 end = piece_end(grid, from, to);
-        struct load_cell *cell = &grid->cells[from >> grid->width_shift];
+        struct load_cell *cell = cell_at(grid, from);
         cell->busy += end - from;
         cell->busy_backlog += backlog ? end - from : 0;
         from = end;
@@ -60,9 +66,14 @@ void load_grid_waiting(struct load_grid *grid, i128 from, i128 to, int64_t count
         return;
     }
     grow_to(grid, to);
+    struct load_cell *cell = cell_at(grid, from);
+    if (cell == cell_at(grid, to)) {
+        cell->waiting += (to - from) * count;
+        return;
+    }
     while (count != 0 && from < to) {
         i128 end = piece_end(grid, from, to);
-        grid->cells[from >> grid->width_shift].waiting += (end - from) * count;
+        cell_at(grid, from)->waiting += (end - from) * count;
         from = end;
     }
 }

@@ -13,20 +13,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/random.h"
 #include "sim/calendar.h"
+#include "sim/clock.h"
 #include "sim/engine/pending.h"
 #include "sim/engine/queue.h"
+#include "sim/key_tree.h"
 #include "sim/load_grid.h"
 #include "sim/recorder.h"
 #include "sim/router.h"
 #include "sim/timeline.h"
 
+/* Three cache lines. Times are instants, LATENCY_NONE until they happen. */
 struct request {
+    i128 first_scheduled, first_token, last_token;
     int64_t id;
-    uint64_t ordinal;                 /* in its workload */
-    int64_t arrival_key, visible_key; /* visible: to the router; once routed, to the scheduler */
-    uint64_t draw;
+    int64_t arrival_key;
+    union {
+        int64_t visible_key; /* until it is admitted to a batch: to the router; once routed, to the scheduler */
+        uint64_t admission;  /* leap: since, its place in the order of admission */
+    };
+    union {
+        uint64_t draw; /* until it is routed */
+        int64_t base;  /* leap: of a decoder (sim/leap/batch.h) */
+    };
     int64_t input, output;
     int64_t target;     /* tokens to prefill: the prompt, and after a preemption what was generated */
     int64_t computed;   /* tokens whose KV is held */
@@ -34,25 +45,28 @@ struct request {
     int64_t delivered;  /* output positions ever emitted */
     int64_t high_water; /* positions ever computed: below it, computing is repeating */
     int64_t blocks;
-    int64_t chunk;                                 /* tokens that it gets of the step in progress; 0: not in it */
-    i128 first_scheduled, first_token, last_token; /* instants; LATENCY_NONE until they happen */
-    int64_t preemptions;
+    int64_t chunk; /* tokens that it gets of the step in progress; 0: not in it */
+    union {
+        uint64_t ordinal; /* in its workload, until its replica has it */
+        int64_t end_step; /* leap: of a decoder */
+    };
     uint32_t workload, pool, replica, client; /* replica: global index, UINT32_MAX before routing */
-    uint32_t rank;                            /* of its replica, while it runs; 0 where there is one */
-    uint32_t turn;                            /* round-robin: the global index that was dealt at the arrival */
-    bool live;                                /* not free in the slab */
-    bool routed;                              /* in its replica's frontend, or beyond it */
-    bool ended;                               /* recorded; under `static` it may still hold its slot */
-    bool running;                             /* in a batch */
-
-    /* The leap's own (sim/leap/batch.h). */
-    bool decoding;           /* part of the aggregates: `computed` and `emitted` are not kept up */
-    bool joined;             /* knows its last token itself */
-    bool padding;            /* has emitted all, keeps its place */
-    uint32_t previous, next; /* in order of admission */
-    uint64_t admission;
-    int64_t base, end_step;
+    union {
+        uint32_t turn;     /* round-robin: the global index that was dealt at the arrival, until it is routed */
+        uint32_t previous; /* leap: in order of admission */
+    };
+    uint32_t next; /* leap: likewise */
+    uint32_t preemptions;
+    uint16_t rank;     /* of its replica, while it runs; 0 where there is one */
+    bool live : 1;     /* not free in the slab */
+    bool routed : 1;   /* in its replica's frontend, or beyond it */
+    bool ended : 1;    /* recorded; under `static` it may still hold its slot */
+    bool running : 1;  /* in a batch */
+    bool decoding : 1; /* leap: part of the aggregates: `computed` and `emitted` are not kept up */
+    bool joined : 1;   /* leap: knows its last token itself */
+    bool padding : 1;  /* leap: has emitted all, keeps its place */
 };
+_Static_assert(sizeof(struct request) <= 3 * CACHE_LINE_SIZE, "a request takes three cache lines");
 
 /* A number that changes at instants, integrated over the window. */
 struct level {
@@ -77,6 +91,7 @@ struct intake {
     struct pending_heap invisible; /* delayed on the way to the router, or in a frontend after it */
     uint64_t ordinal;              /* of the next arrival */
     struct random_stream input_stream, output_stream;
+    int64_t input_always, output_always; /* lengths that are drawn once: constants; else 0 */
 };
 
 struct cluster;
@@ -92,8 +107,11 @@ struct engine {
     void (*step_start)(struct cluster *cluster, uint32_t replica, int64_t key);
     /* Returns the instant at which the step ended. */
     i128 (*step_end)(struct cluster *cluster, uint32_t replica);
-    /* All arrivals have been played: what replicas do before arrivals at `key`. NULL: replicas cannot be played apart. */
-    void (*play_out)(struct cluster *cluster, int64_t key);
+    /* For replicas that are played apart (NULL: they cannot be): what one does before arrivals at `key`; a key at or before that of its
+     * next end of a request; the end of its last step (0 while it steps). */
+    void (*advance_to)(struct cluster *cluster, uint32_t replica, int64_t key);
+    int64_t (*next_end)(const struct cluster *cluster, uint32_t replica);
+    i128 (*last_end)(const struct cluster *cluster, uint32_t replica);
     /* Makes a running request's own numbers true, for its record. */
     void (*settle)(struct cluster *cluster, uint32_t request);
     /* The run ended at `end`: the replica's last part of a step, its integrals. */
@@ -122,13 +140,15 @@ struct cluster {
     struct request *requests; /* owned slab */
     uint32_t *free_requests;  /* owned stack */
     size_t request_capacity, free_count;
-    int64_t arrived;     /* requests so far, also the next id */
-    bool apart;          /* replicas are played apart, each up to its own arrivals: see cluster_play_apart */
-    bool intake_closed;  /* the limit on requests was reached */
-    bool failed;         /* a source failed */
-    i128 last_step_end;  /* latest end of any step */
-    int64_t token_total; /* prompts prefilled and tokens emitted, in the window or not (capacity) */
-    int64_t ended;       /* requests completed or rejected */
+    int64_t arrived;      /* requests so far, also the next id */
+    bool apart;           /* replicas are played apart, each up to its own arrivals: see cluster_play_apart */
+    bool ends_ordered;    /* apart, but brought up to date when a request of theirs may have ended, */
+    struct key_tree ends; /* which is not before these keys, by replica */
+    bool intake_closed;   /* the limit on requests was reached */
+    bool failed;          /* a source failed */
+    i128 last_step_end;   /* latest end of any step */
+    int64_t token_total;  /* prompts prefilled and tokens emitted, in the window or not (capacity) */
+    int64_t ended;        /* requests completed or rejected */
 };
 
 /* Calendar sources. */
@@ -163,8 +183,12 @@ bool cluster_step(struct cluster *cluster, int64_t *key);
 
 /* Where nothing that a replica does is seen by another, by an arrival or by a watcher, replicas need no common calendar: each is brought
  * up to date when it gets a request, and the outcome, a sum over replicas, is the same. Turns that on if it holds: an engine that can,
- * routing that does not look at replicas (or one replica), open arrivals, nobody who wants requests in order of their end. */
+ * open arrivals, nobody who wants requests in order of their end. Routing may look at what is outstanding (`ends_ordered`): before an
+ * arrival, those are brought up to date that may have ended a request since. */
 void cluster_play_apart(struct cluster *cluster);
+
+/* The replica got a request: it may end one earlier than before. */
+void cluster_lower_end(struct cluster *cluster, uint32_t replica);
 
 /* Closes the books: meters at the end of the run, unfinished requests, saturation. */
 void cluster_finish(struct cluster *cluster);
@@ -198,8 +222,16 @@ static inline bool cluster_in_window(const struct cluster *cluster, int64_t step
 
 /* The next event of a replica. An instant beyond all keys fails the run (rule "time-range"). */
 void cluster_set_replica_event(struct cluster *cluster, uint32_t replica, enum event_class class, i128 instant);
+/* The run passes the last key (rule "time-range"): it has failed. Returns false. */
+bool cluster_fail_time(struct cluster *cluster);
 /* The key of an instant, for an event; false, and the run has failed, if it is beyond all keys. */
-bool cluster_event_key(struct cluster *cluster, i128 instant, int64_t *key);
+static inline bool cluster_event_key(struct cluster *cluster, i128 instant, int64_t *key) {
+    if (instant >= instant_of_key(KEY_NEVER)) {
+        return cluster_fail_time(cluster);
+    }
+    *key = key_of_instant(instant);
+    return true;
+}
 void cluster_clear_replica_event(struct cluster *cluster, uint32_t replica);
 
 /* The pool's central queue has another length from `now` on. */

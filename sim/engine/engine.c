@@ -13,6 +13,7 @@ static void init_pools(struct cluster *cluster) {
     uint32_t begin = 0;
     for (size_t i = 0; i < config->pool_count; i++) {
         struct pool_state *pool = &cluster->pools[i];
+        CHECK(step_model_ranks(config->pools[i].step_model) <= UINT16_MAX); /* request.rank */
         pool->config = &config->pools[i];
         pool->begin = begin;
         pool->end = begin += (uint32_t)config->pools[i].replicas;
@@ -55,6 +56,7 @@ void cluster_release(struct cluster *cluster) {
     }
     router_release(&cluster->router);
     calendar_release(&cluster->calendar);
+    key_tree_release(&cluster->ends);
     free(cluster->intakes);
     free(cluster->pools);
     free(cluster->outstanding);
@@ -66,7 +68,7 @@ void cluster_release(struct cluster *cluster) {
 static void grow_requests(struct cluster *cluster) {
     size_t old = cluster->request_capacity;
     size_t capacity = 2 * old + 256;
-    cluster->requests = xrealloc(cluster->requests, capacity, sizeof *cluster->requests);
+    cluster->requests = xgrow_aligned(cluster->requests, old, capacity, sizeof *cluster->requests);
     cluster->free_requests = xrealloc(cluster->free_requests, capacity, sizeof *cluster->free_requests);
     for (size_t i = capacity; i > old; i--) {
         cluster->requests[i - 1].live = false;
@@ -112,7 +114,8 @@ static void set_client_times(const struct cluster *cluster, const struct request
     record->finish = arrival + record->e2e;
     if (request->output > 1) {
         i128 span = last - arrival - record->ttft;
-        record->tpot = span <= INT64_MAX ? (int64_t)span / (request->output - 1) : span / (request->output - 1);
+        int64_t gaps = request->output - 1;
+        record->tpot = span >> 64 == 0 ? (i128)((uint64_t)span / (uint64_t)gaps) : span / gaps;
     }
 }
 
@@ -143,14 +146,10 @@ struct request_record cluster_record(const struct cluster *cluster, const struct
     return record;
 }
 
-bool cluster_event_key(struct cluster *cluster, i128 instant, int64_t *key) {
-    if (instant >> KEY_SHIFT >= KEY_NEVER) {
-        cluster->failed = true;
-        return diag_error(cluster->diags, (struct position){0}, "time-range",
-                          "the run passes 9 simulated years; give it a `duration`, or fewer `requests`");
-    }
-    *key = key_of_instant(instant);
-    return true;
+bool cluster_fail_time(struct cluster *cluster) {
+    cluster->failed = true;
+    return diag_error(cluster->diags, (struct position){0}, "time-range",
+                      "the run passes 9 simulated years; give it a `duration`, or fewer `requests`");
 }
 
 void cluster_set_replica_event(struct cluster *cluster, uint32_t replica, enum event_class class, i128 instant) {
@@ -219,6 +218,35 @@ void cluster_reject(struct cluster *cluster, uint32_t index, enum reject_reason 
     cluster_request_free(cluster, index);
 }
 
+/* ---- apart ---- */
+
+void cluster_lower_end(struct cluster *cluster, uint32_t replica) {
+    int64_t key = cluster->engine->next_end(cluster, replica);
+    if (key < key_tree_key(&cluster->ends, replica)) {
+        key_tree_set(&cluster->ends, replica, key);
+    }
+}
+
+/* All ends of requests that come before arrivals at `key`. Replicas do not see each other: their order does not matter. */
+static void play_ends(struct cluster *cluster, int64_t key) {
+    for (struct key_node end = key_tree_least(&cluster->ends); end.key <= key; end = key_tree_least(&cluster->ends)) {
+        cluster->engine->advance_to(cluster, end.leaf, key);
+        int64_t next = cluster->engine->next_end(cluster, end.leaf);
+        CHECK(next > key);
+        key_tree_set(&cluster->ends, end.leaf, next);
+    }
+}
+
+static void play_out(struct cluster *cluster) {
+    for (uint32_t i = 0; i < cluster->replica_count; i++) {
+        cluster->engine->advance_to(cluster, i, cluster->config->end_key);
+        i128 end = cluster->engine->last_end(cluster, i);
+        cluster->last_step_end = end > cluster->last_step_end ? end : cluster->last_step_end;
+    }
+}
+
+/* ---- the loop ---- */
+
 static void play_event(struct cluster *cluster, size_t source, const struct event *event) {
     i128 ended;
     switch ((enum event_class)event->class) {
@@ -227,6 +255,9 @@ static void play_event(struct cluster *cluster, size_t source, const struct even
         cluster->last_step_end = ended > cluster->last_step_end ? ended : cluster->last_step_end;
         return;
     case EVENT_ARRIVAL:
+        if (cluster->ends_ordered) {
+            play_ends(cluster, event->key);
+        }
         if (source < cluster->config->workload_count) {
             intake_arrival(cluster, event->index, event->key);
         } else {
@@ -267,10 +298,17 @@ static bool all_open(const struct cluster *cluster) {
 void cluster_play_apart(struct cluster *cluster) {
     enum routing_policy routing = cluster->config->routing;
     const struct observer *observer = cluster->recorder.observer;
-    bool blind = routing == ROUTING_ROUND_ROBIN || routing == ROUTING_RANDOM ||
-                 (routing != ROUTING_CENTRAL_QUEUE && cluster->replica_count == 1);
+    bool blind = routing == ROUTING_ROUND_ROBIN || routing == ROUTING_RANDOM || cluster->replica_count == 1;
+    bool pulled = routing == ROUTING_CENTRAL_QUEUE;
     bool watched = observer != NULL && observer->request_ended != NULL;
-    cluster->apart = cluster->engine->play_out != NULL && blind && !watched && all_open(cluster);
+    cluster->apart = cluster->engine->advance_to != NULL && !pulled && !watched && all_open(cluster);
+    cluster->ends_ordered = cluster->apart && !blind;
+    if (cluster->apart) {
+        calendar_shrink(&cluster->calendar, 2 * cluster->config->workload_count);
+    }
+    if (cluster->ends_ordered) {
+        key_tree_init(&cluster->ends, cluster->replica_count);
+    }
 }
 
 /* Whether every request has ended and no other will come. (A replica may still sleep: `static`.) */
@@ -421,7 +459,7 @@ bool simulate(const struct sim_config *config, const struct observer *observer, 
         }
     }
     if (cluster.apart && !result.abandoned) {
-        cluster.engine->play_out(&cluster, config->end_key);
+        play_out(&cluster);
     }
     if (!cluster.failed && !result.abandoned) {
         cluster_finish(&cluster);

@@ -39,6 +39,8 @@ bool intake_open(struct cluster *cluster, uint32_t workload) {
     uint32_t replication = cluster->config->replication;
     intake->input_stream = random_stream_make(seed, replication, RANDOM_INPUT, config->name);
     intake->output_stream = random_stream_make(seed, replication, RANDOM_OUTPUT, config->name);
+    intake->input_always = length_always(&config->input_tokens);
+    intake->output_always = length_always(&config->output_tokens);
     intake->source = config->arrivals.open(config->arrivals.context, seed, replication, cluster->diags);
     if (intake->source == NULL) {
         cluster->failed = true;
@@ -69,6 +71,20 @@ static i128 arrival_delay(const struct workload_config *config, int64_t input) {
     return quantum > 0 ? delay / quantum * quantum : delay;
 }
 
+static int64_t visible_key(const struct workload_config *config, int64_t arrival_key, int64_t input) {
+    i128 delay = arrival_delay(config, input);
+    return delay > 0 ? key_at_or_after(instant_of_key(arrival_key) + delay) : arrival_key;
+}
+
+/* A length that the source gives, the workload's only one, or one that is drawn. */
+static int64_t length_of(int64_t given, int64_t always, const struct length_spec *spec, struct random_stream stream,
+                         uint64_t draw) {
+    if (given > 0) {
+        return given;
+    }
+    return always > 0 ? always : length_draw(spec, stream, draw);
+}
+
 static uint32_t new_request(struct cluster *cluster, uint32_t workload, const struct arrival *arrival) {
     struct intake *intake = &cluster->intakes[workload];
     const struct workload_config *config = config_of(cluster, workload);
@@ -81,14 +97,11 @@ static uint32_t new_request(struct cluster *cluster, uint32_t workload, const st
     request->client = arrival->client;
     request->workload = workload;
     request->pool = config->pools[0];
-    request->input = arrival->input_tokens > 0
-                         ? arrival->input_tokens
-                         : length_draw(&config->input_tokens, intake->input_stream, arrival->draw);
-    request->output = arrival->output_tokens > 0
-                          ? arrival->output_tokens
-                          : length_draw(&config->output_tokens, intake->output_stream, arrival->draw);
-    i128 visible = instant_of_key(arrival->key) + arrival_delay(config, request->input);
-    request->visible_key = key_at_or_after(visible);
+    request->input = length_of(arrival->input_tokens, intake->input_always, &config->input_tokens, intake->input_stream,
+                               arrival->draw);
+    request->output = length_of(arrival->output_tokens, intake->output_always, &config->output_tokens,
+                                intake->output_stream, arrival->draw);
+    request->visible_key = visible_key(config, arrival->key, request->input);
     return index;
 }
 
@@ -150,7 +163,11 @@ static void hand_over(struct cluster *cluster, uint32_t index, int64_t key) {
     if (cluster->config->routing == ROUTING_CENTRAL_QUEUE) {
         enqueue_centrally(cluster, index, key);
     } else {
+        uint32_t replica = cluster->requests[index].replica;
         cluster->engine->enqueue(cluster, index, key);
+        if (cluster->ends_ordered) {
+            cluster_lower_end(cluster, replica);
+        }
     }
 }
 

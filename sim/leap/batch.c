@@ -125,7 +125,7 @@ static void add_prefiller(struct batch *batch, uint32_t index) {
 static void choose_rank(struct batch *batch, struct request *request) {
     request->rank = 0;
     for (uint32_t i = 1; i < batch->rank_count; i++) {
-        request->rank = batch->ranks[i].running < batch->ranks[request->rank].running ? i : request->rank;
+        request->rank = batch->ranks[i].running < batch->ranks[request->rank].running ? (uint16_t)i : request->rank;
     }
     batch->ranks[request->rank].running++;
 }

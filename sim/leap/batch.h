@@ -40,6 +40,7 @@ struct decoder_count {
     int64_t emitting; /* decoders of a workload that emit (a padded sequence does not) */
     int64_t measured; /* of which arrived in the window, */
     int64_t joining;  /* of which had their first gap recorded for this stretch */
+    int64_t emitted;  /* tokens in the window, not yet in the outcome */
 };
 
 /* One rank of several, each with sequences of its own (attention data parallelism). */

@@ -39,6 +39,7 @@ void leap_admit_head(struct cluster *cluster, struct leap_replica *replica, i128
 
 void leap_reject_head(struct cluster *cluster, struct leap_replica *replica, i128 now) {
     uint32_t request = leap_pop_waiting(cluster, replica, now);
+    leap_promise(replica, &cluster->requests[request], -1);
     cluster_reject(cluster, request, REJECT_NEVER_ADMITTED, key_of_instant(now));
 }
 

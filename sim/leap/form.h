@@ -25,16 +25,21 @@ static inline int64_t leap_blocks_for(const struct leap_replica *replica, int64_
     return shift >= 0 ? (tokens + size - 1) >> shift : (tokens + size - 1) / size;
 }
 
+/* A request comes to the replica (+1) or leaves it (-1). */
+static inline void leap_promise(struct leap_replica *replica, const struct request *request, int64_t sign) {
+    replica->promised_blocks += sign * leap_blocks_for(replica, request->input + request->output);
+}
+
 /* The number of blocks that are free besides those that hold the decoders' contexts `ahead` steps from now. */
 int64_t leap_free_blocks(const struct leap_replica *replica, int64_t ahead);
 
 /* Whether `blocks` are, most often without counting: there are, even if every decoder's last block has but one token. */
 static inline bool leap_have_blocks(const struct leap_replica *replica, int64_t ahead, int64_t blocks) {
     const struct batch *batch = &replica->batch;
-    int64_t size = replica->config->block_size;
-    int64_t most = batch->context + batch->decoding * (ahead + size - 1) + (replica->held_blocks + blocks) * size;
-    bool surely = most <= replica->shared->token_capacity && !replica->shared->keeps_blocks;
-    return surely || leap_free_blocks(replica, ahead) >= blocks;
+    const struct leap_pool *shared = replica->shared;
+    int64_t most = batch->context + batch->decoding * (ahead + shared->block_size - 1) +
+                   (replica->held_blocks + blocks) * shared->block_size;
+    return most <= shared->token_capacity || leap_free_blocks(replica, ahead) >= blocks;
 }
 
 /* Takes blocks until the request holds enough for `tokens`; false, and nothing taken, if they are not free. */

@@ -79,12 +79,6 @@ void leap_meter_find_cut(struct cluster *cluster, struct leap_replica *replica) 
     }
 }
 
-/* Whether the stretch lies between two cuts, and in 64 bits. */
-static bool is_plain(const struct leap_replica *replica) {
-    const struct leap_meter *meter = &replica->meter;
-    return replica->end < meter->next_cut && !meter->at_warmup && replica->end - replica->start <= STRETCH_TIME_MAX;
-}
-
 /* ---- the load grid ---- */
 
 static void flush_busy(struct cluster *cluster, struct leap_replica *replica) {
@@ -301,7 +295,7 @@ static void add_plain(struct cluster *cluster, struct leap_replica *replica) {
     struct pool_outcome *out = replica->meter.out;
     const struct step_work *work = &replica->work;
     int64_t steps = replica->planned;
-    int64_t time = (int64_t)(replica->end - replica->start);
+    int64_t time = replica->time;
     int64_t decoding = work->prefill_seqs == 0 ? time : (int64_t)decode_share(replica, time);
     i128 context = work->decode_context;
     i128 kv_tokens = (i128)time * replica->kv_tokens;
@@ -309,18 +303,20 @@ static void add_plain(struct cluster *cluster, struct leap_replica *replica) {
         context = (i128)work->decode_context * steps + (i128)work->decode_seqs * triangle(steps);
         kv_tokens += work->decode_seqs * series_moment(replica->durations, steps);
     }
+    int64_t served = work->prefill_seqs + work->decode_seqs;
+    i128 batch = (i128)time * served;
     out->steps += steps;
     out->busy += time;
     out->busy_decode += decoding;
     out->busy_prefill += time - decoding;
-    out->batch += (i128)time * (work->prefill_seqs + work->decode_seqs);
-    out->running += (i128)time * replica->batch.count;
+    out->batch += batch;
+    out->running += served == replica->batch.count ? batch : (i128)time * replica->batch.count;
     out->kv_tokens += kv_tokens;
     add_work(cluster, replica, time, context);
 }
 
 void leap_meter_stretch(struct cluster *cluster, struct leap_replica *replica) {
-    if (!is_plain(replica)) {
+    if (!replica->plain) {
         CHECK(replica->planned == 1);
         one_step_ended(cluster, replica);
         return;
@@ -332,23 +328,39 @@ void leap_meter_stretch(struct cluster *cluster, struct leap_replica *replica) {
     add_busy(cluster, replica, replica->end);
 }
 
+static void flush_tokens(struct cluster *cluster, struct leap_replica *replica) {
+    for (size_t i = 0; i < cluster->config->workload_count; i++) {
+        struct decoder_count *counts = &replica->batch.by_workload[i];
+        cluster->outcome->workloads[i].tokens[replica->pool].output += counts->emitted;
+        counts->emitted = 0;
+    }
+}
+
 /* ---- levels ---- */
 
+static __attribute__((noinline)) void add_waiting(struct cluster *cluster, const struct leap_replica *replica,
+                                                  i128 now) {
+    const struct leap_meter *meter = &replica->meter;
+    const struct level *level = &meter->waiting;
+    load_grid_waiting(&cluster->pools[replica->pool].grid, level->since, now, level->value);
+    bool inside = level->since >= meter->from && now <= meter->until;
+    i128 time = inside ? now - level->since
+                       : clamp(now, meter->from, meter->until) - clamp(level->since, meter->from, meter->until);
+    cluster->outcome->pools[replica->pool].waiting += level->value * time;
+}
+
 void leap_meter_waiting(struct cluster *cluster, struct leap_replica *replica, i128 now) {
-    struct leap_meter *meter = &replica->meter;
-    struct level *level = &meter->waiting;
-    struct load_grid *grid = &cluster->pools[replica->pool].grid;
-    if (level->value != 0 || now >= grid->end) {
-        load_grid_waiting(grid, level->since, now, level->value);
-        i128 time = clamp(now, meter->from, meter->until) - clamp(level->since, meter->from, meter->until);
-        cluster->outcome->pools[replica->pool].waiting += level->value * time;
+    struct level *level = &replica->meter.waiting;
+    if (level->value != 0 || now >= cluster->pools[replica->pool].grid.end) {
+        add_waiting(cluster, replica, now);
     }
     struct timeline *timeline = cluster_timeline(cluster, replica->pool);
     if (timeline != NULL) {
         const struct timeline_levels levels = {.waiting = level->value};
-        timeline_add_levels(timeline, level->since, now, meter->from, &levels);
+        timeline_add_levels(timeline, level->since, now, replica->meter.from, &levels);
     }
-    *level = (struct level){.value = (int64_t)replica->waiting.count, .since = now};
+    level->value = (int64_t)replica->waiting.count;
+    level->since = now;
 }
 
 void leap_meter_cut(struct cluster *cluster, struct leap_replica *replica, i128 cut) {
@@ -361,6 +373,7 @@ void leap_meter_cut(struct cluster *cluster, struct leap_replica *replica, i128 
     leap_meter_waiting(cluster, replica, moved ? meter->until : cut);
     flush_sums(cluster, replica);
     flush_busy(cluster, replica);
+    flush_tokens(cluster, replica);
 }
 
 void leap_meter_close_pool(struct cluster *cluster, uint32_t pool) {

@@ -59,7 +59,13 @@ static int64_t steps_with_blocks(const struct leap_replica *replica, int64_t lim
 /* The longest stretch, up to `limit`, on which durations grow by one number (sets `durations`). Time is convex in context, or (with a
  * quantum) does not fall in it: where the line is left it is left for good. */
 static int64_t straight_steps(struct leap_replica *replica, int64_t limit, int64_t first) {
+    const struct step_work *work = &replica->work;
     struct series *line = &replica->durations;
+    int64_t fixed;
+    if (leap_is_straight(replica, limit, &fixed)) {
+        *line = (struct series){.first = first, .growth = replica->shared->slope * work->decode_seqs};
+        return series_fitting(*line, limit);
+    }
     *line = (struct series){.first = first};
     if (replica->shared->straight) {
         i128 growth = leap_decode_duration(replica, 1) - first;
@@ -79,33 +85,44 @@ static int64_t straight_steps(struct leap_replica *replica, int64_t limit, int64
     return on + 1;
 }
 
-/* Stops short of the step that reaches the next cut; that step is a stretch of its own. */
-static int64_t steps_before_cut(const struct leap_replica *replica, int64_t steps) {
+/* Plans `steps` along `durations`, but stops short of the step that reaches the next cut; that step is a stretch of its own. */
+static void plan_before_cut(struct leap_replica *replica, int64_t steps) {
     i128 room = replica->meter.next_cut - replica->start;
-    if (series_sum(replica->durations, steps) < room) {
-        return steps;
+    int64_t time = series_sum(replica->durations, steps);
+    if (time >= room) {
+        int64_t reaching = series_count_to(replica->durations, (int64_t)room);
+        steps = reaching > 1 ? reaching - 1 : 1;
+        time = series_sum(replica->durations, steps);
     }
-    int64_t reaching = series_count_to(replica->durations, (int64_t)room);
-    return reaching > 1 ? reaching - 1 : 1;
+    replica->planned = steps;
+    replica->plain = time < room;
+    replica->time = time;
+    replica->end = replica->start + time;
+}
+
+static void plan_one(struct leap_replica *replica, i128 duration) {
+    bool fits = duration <= STRETCH_TIME_MAX;
+    replica->planned = 1;
+    replica->plain = fits && !replica->meter.at_warmup && duration < replica->meter.next_cut - replica->start;
+    replica->time = fits ? (int64_t)duration : STRETCH_TIME_MAX;
+    replica->end = replica->start + duration;
 }
 
 static void plan_several(struct leap_replica *replica) {
     struct batch *batch = &replica->batch;
     i128 first = leap_decode_duration(replica, 0);
-    int64_t steps = 1;
-    if (first <= STRETCH_TIME_MAX && !replica->meter.at_warmup) {
-        steps = least(batch_next_end(batch) - batch->steps, STRETCH_STEPS_MAX);
-        if (batch->growing > 0) {
-            steps = least(steps, batch_next_crossing(batch) - batch->steps);
-        }
-        CHECK(steps > 0);
-        steps = least(steps, replica->policy_steps);
-        steps = steps_with_blocks(replica, steps);
-        steps = straight_steps(replica, steps, (int64_t)first);
-        steps = steps_before_cut(replica, steps);
+    if (first > STRETCH_TIME_MAX || replica->meter.at_warmup) {
+        plan_one(replica, first);
+        return;
     }
-    replica->planned = steps;
-    replica->end = replica->start + (steps == 1 ? first : series_sum(replica->durations, steps));
+    int64_t steps = least(batch_next_end(batch) - batch->steps, STRETCH_STEPS_MAX);
+    if (batch->growing > 0) {
+        steps = least(steps, batch_next_crossing(batch) - batch->steps);
+    }
+    CHECK(steps > 0);
+    steps = least(steps, replica->policy_steps);
+    steps = steps_with_blocks(replica, steps);
+    plan_before_cut(replica, straight_steps(replica, steps, (int64_t)first));
 }
 
 void leap_plan(struct cluster *cluster, struct leap_replica *replica) {
@@ -116,8 +133,7 @@ void leap_plan(struct cluster *cluster, struct leap_replica *replica) {
         plan_several(replica);
         return;
     }
-    replica->planned = 1;
-    replica->end = replica->start + step_model_duration(replica->config->step_model, &replica->work);
+    plan_one(replica, step_model_duration(replica->config->step_model, &replica->work));
 }
 
 bool leap_cut(struct leap_replica *replica, int64_t key) {
@@ -125,7 +141,7 @@ bool leap_cut(struct leap_replica *replica, int64_t key) {
         return false;
     }
     i128 wait = instant_of_key(key) - replica->start;
-    if (wait >= replica->end - replica->start) {
+    if (wait >= replica->time) {
         return false;
     }
     int64_t steps = wait <= 0 ? 1 : series_count_to(replica->durations, (int64_t)wait);
@@ -133,6 +149,7 @@ bool leap_cut(struct leap_replica *replica, int64_t key) {
         return false;
     }
     replica->planned = steps;
-    replica->end = replica->start + series_sum(replica->durations, steps);
+    replica->time = series_sum(replica->durations, steps);
+    replica->end = replica->start + replica->time;
     return true;
 }

@@ -24,7 +24,9 @@ uint32_t leap_waiting_at(const struct leap_replica *replica, size_t i) {
 static void set_event(struct cluster *cluster, struct leap_replica *replica, enum event_class class, i128 instant) {
     if (!cluster->apart) {
         cluster_set_replica_event(cluster, replica->index, class, instant);
-    } else if (cluster_event_key(cluster, instant, &replica->event_key)) {
+    } else {
+        replica->event_key = KEY_NEVER; /* if the run fails */
+        cluster_event_key(cluster, instant, &replica->event_key);
         replica->event_class = class;
     }
 }
@@ -59,6 +61,7 @@ uint32_t leap_pop_waiting(struct cluster *cluster, struct leap_replica *replica,
     uint32_t request = queue_pop_front(replica->pool_queue);
     cluster_pool_queue_changed(cluster, replica->pool, now);
     cluster->requests[request].replica = replica->index;
+    leap_promise(replica, &cluster->requests[request], 1);
     cluster_outstanding_add(cluster, replica->index, 1);
     cut_pool(cluster, replica->pool, key_of_instant(now), replica->index);
     return request;
@@ -73,7 +76,7 @@ static void notice(struct cluster *cluster, struct leap_replica *replica, int64_
     }
 }
 
-static void step_start(struct cluster *cluster, uint32_t index, int64_t key);
+static void start_step(struct cluster *cluster, struct leap_replica *replica, i128 now);
 
 /* Whether nothing that the replica may see comes before its step start at `key`. */
 static bool starts_next(const struct cluster *cluster, const struct leap_replica *replica, int64_t key) {
@@ -89,7 +92,7 @@ static bool starts_next(const struct cluster *cluster, const struct leap_replica
 static void start_at_boundary(struct cluster *cluster, struct leap_replica *replica) {
     int64_t key = key_of_instant(replica->end);
     if (starts_next(cluster, replica, key)) {
-        step_start(cluster, replica->index, key);
+        start_step(cluster, replica, replica->end);
     } else {
         notice(cluster, replica, key);
     }
@@ -103,12 +106,9 @@ static void begin_stretch(struct cluster *cluster, struct leap_replica *replica,
     set_event(cluster, replica, EVENT_STEP_END, replica->end);
 }
 
-static void step_start(struct cluster *cluster, uint32_t index, int64_t key) {
-    struct leap_replica *replica = leap_replica_at(cluster, index);
-    CHECK(!replica->stepping);
-    i128 at = instant_of_key(key);
-    i128 now = at > replica->end ? at : replica->end;
+static void start_step(struct cluster *cluster, struct leap_replica *replica, i128 now) {
     i128 wake = -1;
+    CHECK(!replica->stepping);
     replica->start_pending = false;
     replica->work = (struct step_work){.ranks = replica->rank_works};
     for (uint32_t i = 0; i < replica->batch.rank_count; i++) {
@@ -131,6 +131,12 @@ static void step_start(struct cluster *cluster, uint32_t index, int64_t key) {
         const i128 rest = ((i128)1 << KEY_SHIFT) - 1;
         set_event(cluster, replica, EVENT_STEP_START, wake + rest); /* the first key at or after it */
     }
+}
+
+static void step_start(struct cluster *cluster, uint32_t index, int64_t key) {
+    struct leap_replica *replica = leap_replica_at(cluster, index);
+    i128 at = instant_of_key(key);
+    start_step(cluster, replica, at > replica->end ? at : replica->end);
 }
 
 /* ---- end: decoders ---- */
@@ -156,32 +162,34 @@ static void record_joined_gaps(struct cluster *cluster, struct leap_replica *rep
     batch->joined_count = 0;
 }
 
-/* Gaps of one workload's measured decoders over the stretch: the first from their last token, then durations. */
-static void record_gaps(struct cluster *cluster, struct leap_replica *replica, uint32_t workload, i128 first_end) {
+/* Gaps of one workload's measured decoders over the stretch: the first from their last token (where the stretch starts, if `together`) to
+ * `first_end`, then durations. */
+static void record_gaps(struct cluster *cluster, struct leap_replica *replica, uint32_t workload, i128 first_end,
+                        bool together) {
     struct decoder_count *counts = &replica->batch.by_workload[workload];
     struct recorder *recorder = &cluster->recorder;
-    i128 delay = replica->config->token_delay;
     int64_t old = counts->measured - counts->joining;
-    i128 first_gap = first_end - replica->batch.last_token_at + delay;
-    bool alike = counts->joining == 0 && replica->batch.last_token_at == replica->start;
+    bool alike = counts->joining == 0 && together;
     counts->joining = 0;
     if (old > 0 && !(alike && replica->planned > 1)) {
+        i128 first_gap = first_end - replica->batch.last_token_at + replica->config->token_delay;
         recorder_token_gap(recorder, workload, first_gap, (uint64_t)old);
     }
     if (counts->measured > 0 && replica->planned > 1) {
         int64_t from = alike ? 0 : 1;
-        i128 first = series_term(replica->durations, from) + delay;
+        i128 first = series_term(replica->durations, from) + replica->config->token_delay;
         recorder_token_gaps(recorder, workload, first, replica->durations.growth, replica->planned - from,
                             (uint64_t)counts->measured);
     }
 }
 
 static void count_tokens(struct cluster *cluster, struct leap_replica *replica) {
-    bool counts = cluster_in_window(cluster, key_of_instant(replica->end));
-    for (uint32_t i = 0; i < cluster->config->workload_count; i++) {
-        int64_t tokens = replica->batch.by_workload[i].emitting * replica->planned;
+    struct decoder_count *counts = replica->batch.by_workload;
+    bool in_window = cluster_in_window(cluster, key_of_instant(replica->end));
+    for (size_t i = 0; i < cluster->config->workload_count; i++) {
+        int64_t tokens = counts[i].emitting * replica->planned;
         cluster->token_total += tokens;
-        cluster->outcome->workloads[i].tokens[replica->pool].output += counts ? tokens : 0;
+        counts[i].emitted += in_window ? tokens : 0;
         if (replica->meter.end_cell != NULL) {
             replica->meter.end_cell->tokens.output += tokens;
         }
@@ -197,9 +205,10 @@ static void decoders_advance(struct cluster *cluster, struct leap_replica *repli
     if (batch->decoding == (int64_t)batch->joined_count) {
         batch->last_token_at = replica->start; /* of nobody: all know their own */
     }
-    record_joined_gaps(cluster, replica, first_end, batch->last_token_at == replica->start);
+    bool together = batch->last_token_at == replica->start;
+    record_joined_gaps(cluster, replica, first_end, together);
     for (uint32_t i = 0; delivers_tokens(replica) && i < cluster->config->workload_count; i++) {
-        record_gaps(cluster, replica, i, first_end);
+        record_gaps(cluster, replica, i, first_end, together);
     }
     batch_advance(cluster, batch, replica->shared->window, steps);
     batch->last_token_at = replica->end;
@@ -291,6 +300,7 @@ static void finish(struct cluster *cluster, struct leap_replica *replica, uint32
     if (!request->ended) {
         end_request(cluster, replica, request);
     }
+    leap_promise(replica, request, -1);
     replica->held_blocks -= request->blocks;
     replica->kv_tokens -= request->computed;
     request->blocks = 0;
@@ -466,25 +476,31 @@ static void advance_to(struct cluster *cluster, uint32_t index, int64_t key) {
     struct leap_replica *replica = leap_replica_at(cluster, index);
     replica->horizon = key;
     while (replica->event_key < key || (replica->event_key == key && replica->event_class == EVENT_STEP_END)) {
-        if (cluster->failed) {
-            return;
-        }
         if (replica->event_class == EVENT_STEP_START) {
             step_start(cluster, index, replica->event_key);
         } else {
-            i128 ended = step_end(cluster, index);
-            cluster->last_step_end = ended > cluster->last_step_end ? ended : cluster->last_step_end;
+            step_end(cluster, index);
         }
     }
+}
+
+/* What leap_next_end must know of a newcomer. */
+static void promise(struct leap_replica *replica, const struct request *request) {
+    bool pending = replica->waiting.count + replica->batch.prefilling_count > 0;
+    bool shortest = !pending || request->output < replica->shortest_output;
+    replica->shortest_output = shortest ? request->output : replica->shortest_output;
+    leap_promise(replica, request, 1);
 }
 
 /* A newcomer may be served before the stretch ends only if nobody waits before it, or if those wait for company; if it is not, steps
  * have a backlog from the next boundary on. Behind others it changes nothing. */
 static void enqueue(struct cluster *cluster, uint32_t index, int64_t key) {
-    struct leap_replica *replica = leap_replica_at(cluster, cluster->requests[index].replica);
+    const struct request *request = &cluster->requests[index];
+    struct leap_replica *replica = leap_replica_at(cluster, request->replica);
     if (cluster->apart) {
         advance_to(cluster, replica->index, key);
     }
+    promise(replica, request);
     bool is_next = replica->waiting.count == 0 || replica->holding;
     queue_push_back(&replica->waiting, index);
     leap_meter_waiting(cluster, replica, instant_of_key(key));
@@ -494,16 +510,12 @@ static void enqueue(struct cluster *cluster, uint32_t index, int64_t key) {
     notice(cluster, replica, key);
 }
 
-static void play_out(struct cluster *cluster, int64_t key) {
-    for (uint32_t i = 0; i < cluster->replica_count; i++) {
-        advance_to(cluster, i, key);
-    }
-}
-
 /* ---- the engine ---- */
 
+/* Lines whose every step takes a key or more, and so little that 64 bits hold it up to `straight_context`. */
 static void init_decode_lines(struct leap_pool *pool) {
     const struct step_model *model = pool->config->step_model;
+    const int64_t most = STRETCH_TIME_MAX / 2;
     int64_t slots =
         step_model_ranks(model) > 1 ? 0 : batching_slots(&pool->config->batching); /* ranks: no line for all */
     pool->decode_fixed_count = slots < DECODE_FIXED_MAX ? slots + 1 : DECODE_FIXED_MAX;
@@ -511,8 +523,10 @@ static void init_decode_lines(struct leap_pool *pool) {
     for (int64_t decodes = 1; decodes < pool->decode_fixed_count; decodes++) {
         const struct step_work work = {.decode_seqs = decodes};
         i128 fixed = step_model_line(model, &work).fixed;
-        pool->decode_fixed[decodes] = i128_fits_int64(fixed) ? (int64_t)fixed : -1;
+        bool known = pool->straight && fixed >= STEP_UNITS_MIN && fixed <= most;
+        pool->decode_fixed[decodes] = known ? (int64_t)fixed : 0;
     }
+    pool->straight_context = pool->extended ? -1 : pool->slope > 0 ? most / pool->slope : most;
 }
 
 static int shift_of(int64_t size) {
@@ -539,8 +553,13 @@ static void init_pool(struct leap_pool *pool, const struct pool_config *config) 
         .keeps_blocks = batching->policy == BATCHING_STATIC || batching->kv_admission == KV_ADMISSION_RESERVE,
         .delivers_tokens = batching->deliver == DELIVER_TOKEN || batching->policy != BATCHING_STATIC,
         .block_shift = shift_of(config->block_size),
+        .block_size = config->block_size,
         .token_capacity = fits ? tokens : -1,
     };
+    pool->bounded = step_model_grows(config->step_model) && !pool->policy->keeps_finished;
+    if (pool->keeps_blocks) {
+        pool->token_capacity = -1;
+    }
     init_decode_lines(pool);
 }
 
@@ -569,7 +588,7 @@ static void init_replica(struct cluster *cluster, uint32_t index, uint32_t pool)
 static void init(struct cluster *cluster) {
     struct leap_state *state = xcalloc(1, sizeof *state);
     cluster->replicas = state;
-    state->replicas = xcalloc(cluster->replica_count, sizeof *state->replicas);
+    state->replicas = xgrow_aligned(NULL, 0, cluster->replica_count, sizeof *state->replicas);
     state->pools = xcalloc(cluster->config->pool_count, sizeof *state->pools);
     for (uint32_t pool = 0; pool < cluster->config->pool_count; pool++) {
         init_pool(&state->pools[pool], &cluster->config->pools[pool]);
@@ -615,6 +634,11 @@ static void settle(struct cluster *cluster, uint32_t index) {
     }
 }
 
+static i128 last_end(const struct cluster *cluster, uint32_t index) {
+    const struct leap_replica *replica = leap_replica_at(cluster, index);
+    return replica->stepping ? 0 : replica->end;
+}
+
 static void close_replica(struct cluster *cluster, uint32_t index, i128 end) {
     leap_meter_cut(cluster, leap_replica_at(cluster, index), end);
 }
@@ -626,7 +650,9 @@ const struct engine leap_engine = {
     .pool_queue_grew = pool_queue_grew,
     .step_start = step_start,
     .step_end = step_end,
-    .play_out = play_out,
+    .advance_to = advance_to,
+    .next_end = leap_next_end,
+    .last_end = last_end,
     .settle = settle,
     .close = close_replica,
     .close_pool = leap_meter_close_pool,

@@ -10,19 +10,22 @@
 struct leap_pool {
     const struct pool_config *config;
     const struct leap_policy *policy;
-    int64_t *
-        decode_fixed; /* owned: fixed part of a step of n decodes, for n below `decode_fixed_count`; -1: unknown, or beyond 64 bits */
-    int64_t decode_fixed_count;
-    int64_t slope;          /* of every step's line, */
-    int64_t window_slope;   /* and in windowed context */
-    int64_t window;         /* tokens; 0: no windowed layers */
-    bool extended;          /* a step's time is more than a line: windowed layers, ranks, a host that may take longer */
-    bool straight;          /* no quantum: durations lie on their line */
-    bool never_capped;      /* see step_model_decodes_never_capped */
-    bool keeps_blocks;      /* blocks are held from the start to the end: static, and where they are reserved */
-    bool delivers_tokens;   /* not batch by batch */
-    int block_shift;        /* of a block size that is a power of two; else -1 */
-    int64_t token_capacity; /* num_gpu_blocks in tokens; -1: beyond 64 bits */
+    /* Steps of n decodes, all of which take a key or more and have no quantum, have the fixed part decode_fixed[n], where that is not 0, n below
+     * `decode_fixed_count`. Up to `straight_context` they take it + slope x context, in 64 bits; -1: they take more than a line says. */
+    int64_t *decode_fixed; /* owned */
+    int64_t decode_fixed_count, straight_context;
+    int64_t slope;        /* of every step's line, */
+    int64_t window_slope; /* and in windowed context */
+    int64_t window;       /* tokens; 0: no windowed layers */
+    bool extended;        /* a step's time is more than a line: windowed layers, ranks, a host that may take longer */
+    bool straight;        /* no quantum: durations lie on their line */
+    bool never_capped;    /* see step_model_decodes_never_capped */
+    bool keeps_blocks;    /* blocks are held from the start to the end: static, and where they are reserved */
+    bool delivers_tokens; /* not batch by batch */
+    bool bounded;         /* see bound.c: steps grow with the batch, and requests leave it when they end */
+    int block_shift;      /* of a block size that is a power of two; else -1 */
+    int64_t block_size;
+    int64_t token_capacity; /* num_gpu_blocks in tokens; -1: beyond 64 bits, or blocks do not follow from contexts */
 };
 
 struct leap_meter {
@@ -64,7 +67,9 @@ struct leap_replica {
     int64_t held_steps;      /* as so many did in a row, itself included */
     int64_t new_token_ratio; /* kv_admission: estimate */
     int64_t planned;         /* steps of the stretch in progress */
+    bool plain;              /* the stretch lies between two cuts, and its `time` is true */
     i128 start, end;         /* of the stretch, or of the last */
+    int64_t time;            /* from start to end, where 64 bits hold it */
     struct series durations; /* of a stretch of several steps */
     struct rank_work *rank_works;  /* owned: of `work`; NULL: one rank */
     struct rank_work *ranks_ahead; /* owned: scratch of leap_decode_duration */
@@ -72,7 +77,9 @@ struct leap_replica {
     struct leap_meter meter;
     int64_t event_key; /* its next event, where replicas are played apart; KEY_NEVER: none */
     enum event_class event_class;
-    int64_t horizon; /* arrivals before this key are known then */
+    int64_t horizon;         /* arrivals before this key are known then */
+    int64_t promised_blocks; /* that all waiting and running requests have at their ends */
+    int64_t shortest_output; /* of all requests since nobody was waiting or prefilling, or before */
 };
 
 struct leap_state {
@@ -95,6 +102,15 @@ static inline size_t leap_waiting(const struct leap_replica *replica) {
 uint32_t leap_waiting_at(const struct leap_replica *replica, size_t i);
 uint32_t leap_pop_waiting(struct cluster *cluster, struct leap_replica *replica, i128 now);
 
+/* Whether the decodes of the step in progress lie on a known line of 64 bits up to `ahead` steps later; its fixed part (0: unknown). */
+static inline bool leap_is_straight(const struct leap_replica *replica, int64_t ahead, int64_t *fixed) {
+    const struct leap_pool *shared = replica->shared;
+    const struct step_work *work = &replica->work;
+    int64_t decodes = work->decode_seqs;
+    *fixed = decodes < shared->decode_fixed_count ? shared->decode_fixed[decodes] : 0;
+    return *fixed > 0 && work->decode_context + ahead * decodes <= shared->straight_context;
+}
+
 /* plan.c: the same as the next, slowly. */
 i128 leap_decode_duration_of_model(const struct leap_replica *replica, int64_t ahead);
 
@@ -103,14 +119,15 @@ static inline i128 leap_decode_duration(const struct leap_replica *replica, int6
     const struct leap_pool *shared = replica->shared;
     const struct step_work *work = &replica->work;
     int64_t decodes = work->decode_seqs;
-    if (shared->straight && decodes < shared->decode_fixed_count && shared->decode_fixed[decodes] > 0) {
-        i128 duration = shared->decode_fixed[decodes] + (i128)shared->slope * (work->decode_context + ahead * decodes);
-        if (shared->extended) {
-            i128 host = step_model_host(replica->config->step_model, decodes);
-            duration += (i128)shared->window_slope * (work->decode_window_context + ahead * replica->batch.growing);
-            duration = duration > host ? duration : host;
-        }
-        return duration > STEP_UNITS_MIN ? duration : STEP_UNITS_MIN;
+    int64_t fixed;
+    if (leap_is_straight(replica, ahead, &fixed)) {
+        return fixed + shared->slope * (work->decode_context + ahead * decodes);
+    }
+    if (fixed > 0 && shared->extended) {
+        i128 host = step_model_host(replica->config->step_model, decodes);
+        i128 duration = fixed + (i128)shared->slope * (work->decode_context + ahead * decodes);
+        duration += (i128)shared->window_slope * (work->decode_window_context + ahead * replica->batch.growing);
+        return duration > host ? duration : host;
     }
     return leap_decode_duration_of_model(replica, ahead);
 }
@@ -119,6 +136,9 @@ static inline i128 leap_decode_duration(const struct leap_replica *replica, int6
 void leap_plan(struct cluster *cluster, struct leap_replica *replica);
 /* Ends the stretch at its first step boundary at or after `key`, if that is earlier; true if it was cut. */
 bool leap_cut(struct leap_replica *replica, int64_t key);
+
+/* bound.c: a key at or before that of the replica's next end of a request, if nobody arrives till then. Where replicas are played apart. */
+int64_t leap_next_end(const struct cluster *cluster, uint32_t index);
 
 /* meter.c */
 void leap_meter_init(struct cluster *cluster, struct leap_meter *meter, uint32_t pool);

@@ -1,15 +1,19 @@
 #include "sim/leap/series.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 #include "base/check.h"
 
 int64_t series_fitting(struct series series, int64_t count) {
+    int64_t last, total;
     count = count < STRETCH_STEPS_MAX ? count : STRETCH_STEPS_MAX;
-    while (count > 1 && (i128)series.first * count + (i128)series.growth * triangle(count) > STRETCH_TIME_MAX) {
-        count /= 2;
+    if (__builtin_mul_overflow(series.growth, count, &last) || __builtin_add_overflow(last, series.first, &last) ||
+        last > STRETCH_TIME_MAX) {
+        return 1;
     }
-    return count;
+    bool fits = !__builtin_mul_overflow(last, count, &total) && total <= STRETCH_TIME_MAX;
+    return fits ? count : STRETCH_TIME_MAX / last;
 }
 
 /* Near the answer: the root of the quadratic in doubles. */

@@ -32,7 +32,7 @@ static inline int64_t series_sum(struct series series, int64_t count) {
     return series.first * count + series.growth * triangle(count);
 }
 
-/* The greatest number of terms, at most `count`, halved until they sum to STRETCH_TIME_MAX at most; at least 1. */
+/* A number of terms, at most `count`, that sum to STRETCH_TIME_MAX at most if each took as long as the last; at least 1. */
 int64_t series_fitting(struct series series, int64_t count);
 
 /* Sum over the first `count` terms of i x term i. */

@@ -62,7 +62,7 @@ void schedule_admit_head(struct cluster *cluster, struct replica *replica, i128 
         replica->running_capacity = 2 * replica->running_capacity + 16;
         replica->running = xrealloc(replica->running, replica->running_capacity, sizeof *replica->running);
     }
-    cluster->requests[request].rank = replica->ranks != NULL ? rank_for_next(cluster, replica) : 0;
+    cluster->requests[request].rank = replica->ranks != NULL ? (uint16_t)rank_for_next(cluster, replica) : 0;
     replica->running[replica->running_count++] = request;
     cluster->requests[request].running = true;
 }
