@@ -28,10 +28,25 @@ static void admit_waiting(struct cluster *cluster, struct leap_replica *replica,
     }
 }
 
+/* What leap_serve_running does most often: decoders alone, blocks for all of them. False, and nothing done, if it is not so. */
+static bool serve_decoders(struct leap_replica *replica, int64_t *budget) {
+    const struct batch *batch = &replica->batch;
+    if (batch->prefilling_count > 0 || replica->regenerating > 0 || !leap_have_blocks(replica, 1, 0)) {
+        return false;
+    }
+    replica->granted = 1;
+    leap_count_decoders(replica);
+    *budget = replica->config->batching.max_num_batched_tokens - batch->decoding;
+    return true;
+}
+
 static void form(struct cluster *cluster, struct leap_replica *replica, i128 now, i128 *wake) {
     (void)wake;
     bool preempted = false;
-    int64_t budget = leap_serve_running(cluster, replica, now, &preempted);
+    int64_t budget;
+    if (!serve_decoders(replica, &budget)) {
+        budget = leap_serve_running(cluster, replica, now, &preempted);
+    }
     if (!preempted) {
         admit_waiting(cluster, replica, now, budget);
     }

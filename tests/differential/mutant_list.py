@@ -354,6 +354,10 @@ MUTANTS = [
            "int64_t same = last > 0 ? terms :"),
     Mutant("a histogram's greatest term", HISTOGRAM, "    int64_t last = first + growth * (terms - 1);",
            "    int64_t last = first + growth * terms;"),
+    Mutant("decoders alone though some regenerate", CONTINUOUS, "batch->prefilling_count > 0 || replica->regenerating > 0 ||", "batch->prefilling_count > 0 ||"),
+    Mutant("decoders alone though some prefill", CONTINUOUS, "batch->prefilling_count > 0 || replica->regenerating > 0 ||", "replica->regenerating > 0 ||"),
+    Mutant("decoders alone without blocks", CONTINUOUS, " || !leap_have_blocks(replica, 1, 0)) {", ") {"),
+    Mutant("decoders alone take no blocks", CONTINUOUS, "    replica->granted = 1;\n", ""),
     # ---- bound.c: when a request may end ----
     Mutant("routing sees ends too late", BOUND, "series_fitting(line, steps)))", "series_fitting(line, steps)) + replica->time)"),
     Mutant("those that have yet to be prefilled end after the others", BOUND, "return pending ? least(steps, replica->shortest_output - 1) : steps;",
