@@ -290,8 +290,23 @@ struct step_amounts step_model_amounts(const struct step_model *model, const str
     return amounts;
 }
 
+/* Of a profile: does neither curve fall, and does a prompt beside decodes make no step shorter? */
+static bool curves_grow(const struct step_model *model) {
+    if (!time_curve_rises(&model->decodes) || !time_curve_rises(&model->tokens) || !time_curve_rises(&model->samples)) {
+        return false;
+    }
+    for (size_t i = 1; i < CURVE_NODES; i++) { /* at least as many tokens and samples as decodes */
+        i128 beside = model->tokens.values[i] + model->samples.values[i] + model->prefill_step;
+        if (beside < model->decodes.values[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool step_model_grows(const struct step_model *model) {
-    return model->captured.values == NULL && model->pad_multiple <= 1;
+    bool is_padded = model->captured.values != NULL || model->pad_multiple > 1;
+    return !is_padded && (model->decodes.values == NULL || curves_grow(model));
 }
 
 /* ---- sums ---- */

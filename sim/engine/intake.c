@@ -182,7 +182,7 @@ static bool enter_frontend(struct cluster *cluster, uint32_t index) {
     bool central = cluster->config->routing == ROUTING_CENTRAL_QUEUE;
     i128 *idle = &cluster->frontend_free[central ? cluster->pools[request->pool].begin : request->replica];
     i128 visible = instant_of_key(request->visible_key);
-    int64_t key;
+    int64_t key = KEY_NEVER;
     *idle = (visible > *idle ? visible : *idle) + service;
     if (cluster_event_key(cluster, *idle, &key)) {
         request->visible_key = key + (instant_of_key(key) < *idle);

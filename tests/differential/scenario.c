@@ -190,6 +190,34 @@ static void add_roofline(struct dice *dice, struct step_model *model) {
     }
 }
 
+/* A curve as a profile has them, or one that falls here and there. */
+static void make_curve(struct dice *dice, struct time_curve *curve) {
+    curve->values = xcalloc(CURVE_NODES, sizeof *curve->values);
+    int64_t step = any_units(dice) / 200; /* a hundred nodes are in reach */
+    bool falls = chance(dice, 0.3);
+    for (size_t i = 1; i < CURVE_NODES; i++) {
+        int64_t width = time_curve_number(i) - time_curve_number(i - 1);
+        int64_t rise = between(dice, 0, step) / (falls ? 1 : width);
+        i128 next = curve->values[i - 1] + (i128)rise * width - (falls ? between(dice, 0, step) : 0);
+        curve->values[i] = next > 0 ? next : 0;
+    }
+}
+
+static void add_curves(struct dice *dice, struct step_model *model) {
+    make_curve(dice, &model->decodes);
+    make_curve(dice, &model->tokens);
+    make_curve(dice, &model->samples);
+    model->prefill_step = any_units(dice);
+    model->prefill_floor = chance(dice, 0.5) ? any_units(dice) * 4 : 0;
+    model->decode = any_units(dice) / 20;
+    if (chance(dice, 0.7)) {
+        model->pad_multiple = 0; /* a linear step's */
+    }
+    if (chance(dice, 0.3)) {
+        make_captured(dice, &model->captured);
+    }
+}
+
 /* Prompts draw more power than decodes do, which stay below the cap. */
 static void heat_prompts(struct dice *dice, struct step_model *model) {
     int64_t power_mw = between(dice, 1, 400000);
@@ -295,7 +323,9 @@ static void make_pool(struct dice *dice, struct random_scenario *scenario, size_
     struct step_model *model =
         step_model_new_linear(&scenario->steps[i], &scenario->works[i], diags, (struct position){0});
     CHECK(model != NULL);
-    if (chance(dice, 0.25)) {
+    if (chance(dice, 0.2)) {
+        add_curves(dice, model);
+    } else if (chance(dice, 0.25)) {
         add_roofline(dice, model);
         if (model->touched.values == NULL && model->quantum == 0 && chance(dice, 0.3)) {
             heat_prompts(dice, model);
