@@ -191,25 +191,24 @@ static void add_roofline(struct dice *dice, struct step_model *model) {
 }
 
 /* A curve as a profile has them, or one that falls here and there. */
-static void make_curve(struct dice *dice, struct time_curve *curve) {
+static void make_curve(struct dice *dice, int64_t scale, struct time_curve *curve) {
     curve->values = xcalloc(CURVE_NODES, sizeof *curve->values);
-    int64_t step = any_units(dice) / 200; /* a hundred nodes are in reach */
+    int64_t step = scale / between(dice, 5, 200); /* some hundred nodes are in reach */
     bool falls = chance(dice, 0.3);
     for (size_t i = 1; i < CURVE_NODES; i++) {
-        int64_t width = time_curve_number(i) - time_curve_number(i - 1);
-        int64_t rise = between(dice, 0, step) / (falls ? 1 : width);
-        i128 next = curve->values[i - 1] + (i128)rise * width - (falls ? between(dice, 0, step) : 0);
+        i128 next = curve->values[i - 1] + between(dice, 0, step) - (falls ? between(dice, 0, step) : 0);
         curve->values[i] = next > 0 ? next : 0;
     }
 }
 
 static void add_curves(struct dice *dice, struct step_model *model) {
-    make_curve(dice, &model->decodes);
-    make_curve(dice, &model->tokens);
-    make_curve(dice, &model->samples);
-    model->prefill_step = any_units(dice);
-    model->prefill_floor = chance(dice, 0.5) ? any_units(dice) * 4 : 0;
-    model->decode = any_units(dice) / 20;
+    const int64_t scale = model->step + model->decode + 1000000; /* as the linear step's, which all else goes by */
+    make_curve(dice, scale, &model->decodes);
+    make_curve(dice, scale, &model->tokens);
+    make_curve(dice, scale, &model->samples);
+    model->prefill_step = between(dice, 0, scale);
+    model->prefill_floor = chance(dice, 0.5) ? between(dice, 0, scale) * 4 : 0;
+    model->decode = between(dice, 0, scale) / 20;
     if (chance(dice, 0.7)) {
         model->pad_multiple = 0; /* a linear step's */
     }
@@ -489,7 +488,8 @@ static void make_series(struct dice *dice, struct random_scenario *scenario) {
     }
     int64_t interval = any_interval(dice, config->warmup_key);
     for (size_t i = 0; i < config->pool_count; i++) {
-        const struct step_work work = {.prefill_seqs = 1, .prefill_tokens = 30, .decode_seqs = 1, .decode_context = 30};
+        const struct step_work work = {
+            .prefill_seqs = 4, .prefill_tokens = 400, .decode_seqs = 8, .decode_context = 300};
         int64_t least = key_of_instant(step_model_duration(config->pools[i].step_model, &work) / 4);
         interval = interval < least ? least : interval;
     }
