@@ -178,9 +178,6 @@ struct profile_terms profile_terms_from(const struct profile_subject *subject, c
         .is_synchronous = subject->is_synchronous,
         .prefill_step_s = v[TERM_CPF],
         .prefill_floor_s = v[TERM_HL] * subject->layers,
-        .request_s = v[TERM_R0],
-        .serve_s = v[TERM_RQ],
-        .serve_token_s = v[TERM_R1],
     };
 }
 
@@ -224,6 +221,13 @@ double profile_prefill_step_s(const struct profile_terms *terms, const struct pr
                    decoding * (parts->attention_s + parts->context_s) + terms->host_s +
                    sequences_s(terms, parts->sequences);
     return (whole > terms->prefill_floor_s ? whole : terms->prefill_floor_s) + terms->prefill_step_s;
+}
+
+struct profile_path profile_path_of(const struct profile *profile, enum serving_engine engine) {
+    const char *name = serving_engine_name(engine);
+    return (struct profile_path){.request_s = value_or(profile, "r0", name, DEFAULT_REQUEST_S),
+                                 .serve_s = value_or(profile, "rq", name, DEFAULT_SERVE_S),
+                                 .serve_token_s = value_or(profile, "r1", name, DEFAULT_SERVE_TOKEN_S)};
 }
 
 /* ---- knots ---- */

@@ -85,9 +85,7 @@ struct profile_terms {
     bool is_synchronous;      /* cs for every sequence alike */
     double prefill_step_s;    /* cpf */
     double prefill_floor_s;   /* hl L */
-    double request_s, serve_s,
-        serve_token_s; /* r0, rq, r1: until the scheduler sees a request; service of it, and of a token of its prompt */
-    bool is_calibrated; /* engine, architecture and format are in the profile, from measurements */
+    bool is_calibrated;       /* engine, architecture and format are in the profile, from measurements */
 };
 
 struct profile_terms profile_terms_of(const struct profile *profile, const struct kernels *kernels,
@@ -119,6 +117,14 @@ struct profile_parts {
 /* The formulas at the top. Seconds. */
 double profile_decode_step_s(const struct profile_terms *terms, const struct profile_parts *parts);
 double profile_prefill_step_s(const struct profile_terms *terms, const struct profile_parts *parts);
+
+/* A request's way to the scheduler, seconds. */
+struct profile_path {
+    double request_s;              /* r0: network, API, detokeniser */
+    double serve_s, serve_token_s; /* rq, r1: one request after the other: of it, and of each token of its prompt */
+};
+
+struct profile_path profile_path_of(const struct profile *profile, enum serving_engine engine);
 
 /* The knots of the GPU, its engine and so many ranks; else of a GPU of its architecture; NULL if there are none. */
 const struct collective_knots *profile_knots(const struct profile *profile, const struct gpu *gpu,

@@ -35,6 +35,7 @@ static void fill_batching(const struct view *view, struct batching_config *batch
     batching->on_preempt = view_is(view, "on_preempt", "restart") ? ON_PREEMPT_RESTART : ON_PREEMPT_RECOMPUTE;
     batching->max_wait = units_of_s(view_number(view, "max_wait"));
     batching->deliver = view_is(view, "deliver", "batch") ? DELIVER_BATCH : DELIVER_TOKEN;
+    batching->recv_interval = view_integer(view, "recv_interval");
     batching->batch_wait_timeout_iters = view_integer(view, "batch_wait_timeout_iters");
     batching->batch_wait_max_tokens =
         (int64_t)ceil(view_number(view, "batch_wait_max_tokens_ratio") * (double)batching->max_num_batched_tokens);

@@ -466,6 +466,19 @@ static void fill_delays(struct resolver *resolver, const struct pool_parts *part
     config->finish_delay = units_of_s(view_number(&parts->step, "finish_delay"));
 }
 
+/* Where the scenario says nothing of the request's way to the scheduler, a profile does. */
+static void fill_request_path(const struct resolver *resolver, const struct pool_parts *parts,
+                              struct pool_config *config, size_t index) {
+    if (parts->profile.profile == NULL || view_has(parts->view, "frontend") ||
+        view_has(&parts->step, "arrival_delay")) {
+        return;
+    }
+    struct profile_path path = profile_path_of(parts->profile.profile, parts->engine);
+    resolver->delays[index].base = units_of_s(path.request_s);
+    config->frontend_base = units_of_s(path.serve_s);
+    config->frontend_per_input_token = units_of_s(path.serve_token_s);
+}
+
 static void fill_power(struct resolver *resolver, const struct pool_parts *parts, struct pool_facts *facts) {
     const struct gpu *gpu = parts->gpu;
     facts->power_known = (parts->has_shape || has_image(parts)) && !isnan(gpu->tdp_w);
@@ -634,6 +647,7 @@ bool resolve_pool(struct resolver *resolver, const struct view *view, size_t ind
     bool is_ok = resolve_batching(resolver, view, &config->batching);
     is_ok = make_shape(resolver, &parts) && fill_memory(resolver, &parts, config, facts) &&
             make_step_model(resolver, &parts) && is_ok;
+    fill_request_path(resolver, &parts, config, index);
     is_ok = fill_max_model_len(resolver, &parts, config) && is_ok;
     is_ok = fill_placement(resolver, &parts, config, facts) && is_ok;
     config->step_model = *parts.step_model;

@@ -60,6 +60,13 @@ static const struct field batching_fields[] = {
      .when = "kv_admission=estimate",
      .help =
          "The share starts at 0.7 of this, at most 1, falls to 0.14 of that in 600 steps, and rises with preemptions (SGLang)"},
+    {.key = "recv_interval",
+     .shapes = SHAPE_INTEGER,
+     .min = 1,
+     .max = 1e6,
+     .fallback = "1",
+     .when = "policy=prefill-first",
+     .help = "Steps of decodes between two looks at who has arrived (SGLang's scheduler_recv_interval)"},
     {.key = "watermark_blocks",
      .shapes = SHAPE_INTEGER,
      .min = 0,

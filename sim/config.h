@@ -60,7 +60,8 @@ struct batching_config {
     enum kv_admission kv_admission;
     int64_t watermark_blocks; /* kept free at admission */
     enum on_preempt on_preempt;
-    i128 max_wait; /* static: units */
+    int64_t recv_interval; /* prefill-first: steps of decodes between two looks at who has arrived; 0 or 1: each */
+    i128 max_wait;         /* static: units */
     /* trtllm: while sequences decode, prompts are held back until a step would have this many tokens, for so many steps at most. */
     int64_t batch_wait_max_tokens, batch_wait_timeout_iters;
     /* estimate: the share of the tokens left to the running that admission keeps room for, in 2^-20: where a replica starts with nobody

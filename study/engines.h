@@ -17,4 +17,7 @@ struct engine {
 /* NULL: unknown. */
 const struct engine *engine_find(const char *name);
 
+/* The word of `engine:` for a version as rows have it, "0.11.1 (...)"; "": not known, taken as recent. */
+const char *engine_word(const struct engine *engine, const char *version);
+
 #endif

@@ -24,7 +24,7 @@ static const char base_text[] =
     "name: measured\n"
     "requests: 1\n"
     "workload: [{name: client, arrivals: {process: closed-loop, clients: 1}, input_tokens: 1, output_tokens: 1}]\n"
-    "fleet: [{name: main, gpu: H100-SXM, model: Llama-3.1-8B, precision: bf16}]\n"
+    "fleet: [{name: main, gpu: H100-SXM, model: Llama-3.1-8B, precision: bf16, step_time: {model: profile}}]\n"
     "cost: {gpu_usd_per_hour: 0}\n";
 
 struct rebuild_context {
@@ -32,7 +32,7 @@ struct rebuild_context {
     const struct recipe_book *book; // borrowed
     const char *const *sets;        // borrowed
     size_t set_count;
-    bool has_pipeline, has_expert_parallel; /* are they modelled? */
+    bool has_pipeline; /* is it modelled? */
 };
 
 /* The keys of a row while they are gathered. */
@@ -86,7 +86,6 @@ struct rebuild_context *rebuild_context_new(const struct recipe_book *book, cons
         return NULL;
     }
     context->has_pipeline = is_modelled(base, "fleet.main.pipeline_parallel=2");
-    context->has_expert_parallel = is_modelled(base, "fleet.main.expert_parallel=2");
     return context;
 }
 
@@ -224,6 +223,24 @@ static int64_t attention_ranks(const struct measured_row *row, const struct rebu
     return is_stated && (row->num_gpus == 0 || row->num_gpus % stated == 0) ? stated : labelled;
 }
 
+/* GPUs over which experts are dealt, likewise: "": none; "on": all of the replica; "ep_size=row ep", "ep_size 4". Of those that the model's
+ * experts and the replica's GPUs allow. */
+static int64_t expert_ranks_of(const struct measured_row *row, const struct rebuilt *rebuilt, int64_t tensor_parallel) {
+    int64_t labelled = row->ep > 1 ? row->ep : 1, ranks = labelled;
+    const char *text = rebuilt->recipe == NULL ? "?" : rebuilt->recipe->ep_condition;
+    const char *blank = strrchr(text, ' ');
+    if (text[0] == '\0') {
+        ranks = 1;
+    } else if (strcmp(text, "on") == 0) {
+        ranks = tensor_parallel;
+    } else if (blank != NULL && strstr(text, "row ep") == NULL && !text_to_int64(span_of(blank + 1), &ranks)) {
+        ranks = attention_ranks(row, rebuilt) > labelled ? attention_ranks(row, rebuilt) : labelled; /* not stated */
+    }
+    bool is_dealt =
+        rebuilt->llm->experts > 0 && ranks > 1 && tensor_parallel % ranks == 0 && rebuilt->llm->experts % ranks == 0;
+    return is_dealt ? ranks : 1;
+}
+
 /* A replica's flags are those of all its ranks of attention data parallelism. */
 static void add_ranks(struct server_flags *flags, const struct measured_row *row, const struct rebuilt *rebuilt) {
     int64_t ranks = attention_ranks(row, rebuilt);
@@ -268,6 +285,12 @@ static struct server_flags flags_of(const struct rebuild_context *context, const
     return flags;
 }
 
+/* The number after `name` among a recipe's other flags; 0: it is not there. */
+static int64_t recipe_flag(const struct recipe *recipe, const char *name) {
+    const char *at = strstr(recipe->other_flags, name);
+    return at == NULL ? 0 : strtoll(at + strlen(name), NULL, 10);
+}
+
 static void add_batching(struct keys *keys, const struct rebuilt *rebuilt, const struct server_flags *flags) {
     const struct engine *engine = rebuilt->engine;
     if (rebuilt->client.is_static) {
@@ -287,6 +310,11 @@ static void add_batching(struct keys *keys, const struct rebuilt *rebuilt, const
     }
     if (engine->cuts_prompts && flags->chunk > 0) {
         ADD(keys, "fleet.main.batching.chunk=%" PRId64, flags->chunk);
+    }
+    int64_t interval =
+        engine->cuts_prompts && rebuilt->recipe != NULL ? recipe_flag(rebuilt->recipe, "scheduler-recv-interval=") : 0;
+    if (interval > 1) {
+        ADD(keys, "fleet.main.batching.recv_interval=%" PRId64, interval);
     }
     if (engine->whole_prompts && flags->batch_wait_iters > 0) {
         ADD(keys, "fleet.main.batching.batch_wait_timeout_iters=%" PRId64, flags->batch_wait_iters);
@@ -317,7 +345,7 @@ static void add_server(struct keys *keys, const struct rebuild_context *context,
     int64_t replicas = row->num_gpus > 0 ? row->num_gpus / (tensor_parallel * pipeline) : 1;
     ADD(keys, "fleet.main.gpu=%s", rebuilt->gpu->name);
     ADD(keys, "fleet.main.model=%s", rebuilt->llm->name);
-    ADD(keys, "fleet.main.engine=%s", rebuilt->engine->word);
+    ADD(keys, "fleet.main.engine=%s", engine_word(rebuilt->engine, row->engine_version));
     ADD(keys, "fleet.main.precision=%s", precision_name(rebuilt->precision));
     ADD(keys, "fleet.main.kv_precision=%s", precision_name(flags.kv_precision));
     ADD(keys, "fleet.main.tensor_parallel=%" PRId64, tensor_parallel);
@@ -328,8 +356,9 @@ static void add_server(struct keys *keys, const struct rebuild_context *context,
     if (ranks > 1) {
         ADD(keys, "fleet.main.attention_dp=%" PRId64, ranks);
     }
-    if (row->ep > 1 && context->has_expert_parallel) {
-        ADD(keys, "fleet.main.expert_parallel=%" PRId64, row->ep);
+    int64_t expert_ranks = expert_ranks_of(row, rebuilt, tensor_parallel);
+    if (expert_ranks > 1) {
+        ADD(keys, "fleet.main.expert_parallel=%" PRId64, expert_ranks);
     }
     if (flags.memory_share > 0) {
         ADD(keys, "fleet.main.gpu_memory_utilization=%.6g", flags.memory_share);

@@ -27,6 +27,8 @@ static const struct column recipe_columns[] = {
     TEXT(gpu, COLUMN_OPTIONAL),
     TEXT(precision, COLUMN_OPTIONAL),
     TEXT(attention_dp, COLUMN_OPTIONAL),
+    TEXT(ep_condition, COLUMN_OPTIONAL),
+    TEXT(other_flags, COLUMN_OPTIONAL),
 };
 
 static const struct column default_columns[] = {

@@ -81,8 +81,17 @@ static void update_ratio(const struct cluster *cluster, struct leap_replica *rep
     replica->new_token_ratio = (int64_t)(share < whole ? share : whole);
 }
 
+/* Where nobody waits, looks in between have seen nobody: the count of steps goes round. */
+static void unseen_passed(struct leap_replica *replica) {
+    int64_t interval = replica->config->batching.recv_interval;
+    if (interval > 1 && replica->planned > 1) {
+        replica->steps_unseen = (replica->steps_unseen - 1 + replica->planned - 1) % interval + 1;
+    }
+}
+
 static void steps_passed(struct leap_replica *replica) {
     const struct batching_config *batching = &replica->config->batching;
+    unseen_passed(replica);
     if (replica->work.prefill_seqs == 0 && !replica->preempted) {
         int64_t least = batching->new_token_ratio_min;
         bool far = batching->new_token_ratio_decay > (replica->new_token_ratio - least) / replica->planned;
@@ -91,9 +100,30 @@ static void steps_passed(struct leap_replica *replica) {
     }
 }
 
+static void look(struct leap_replica *replica) {
+    int64_t interval = replica->config->batching.recv_interval;
+    if (interval <= 1 || replica->batch.count == 0 || replica->steps_unseen >= interval) {
+        replica->received = leap_waiting(replica);
+        replica->steps_unseen = 0;
+    }
+    if (replica->received > leap_waiting(replica)) {
+        replica->received = leap_waiting(replica);
+    }
+}
+
+/* Counts the step; the stretch goes up to the next look, if somebody waits. */
+static void count_step(struct leap_replica *replica) {
+    int64_t interval = replica->config->batching.recv_interval;
+    replica->steps_unseen += replica->work.prefill_seqs > 0 ? interval : 1;
+    if (interval > 1 && leap_waiting(replica) > 0) {
+        int64_t more = interval > replica->steps_unseen ? interval - replica->steps_unseen : 0;
+        replica->policy_steps = replica->policy_steps < 1 + more ? replica->policy_steps : 1 + more;
+    }
+}
+
 static void admit_prompts(struct cluster *cluster, struct leap_replica *replica, i128 now, int64_t budget) {
     int64_t running = replica->batch.count;
-    while (leap_waiting(replica) > 0 && budget > 0) {
+    while (replica->received > 0 && budget > 0) {
         uint32_t index = leap_waiting_at(replica, 0);
         struct request *head = &cluster->requests[index];
         if (!head_has_room(cluster, replica, head, running)) {
@@ -101,6 +131,7 @@ static void admit_prompts(struct cluster *cluster, struct leap_replica *replica,
                 return;
             }
             leap_reject_head(cluster, replica, now);
+            replica->received--;
             continue;
         }
         int64_t tokens = tokens_of_head(&replica->config->batching, head, budget);
@@ -109,30 +140,38 @@ static void admit_prompts(struct cluster *cluster, struct leap_replica *replica,
         }
         CHECK(leap_hold(replica, head, head->target));
         leap_admit_head(cluster, replica, now);
+        replica->received--;
         leap_give_chunk(cluster, replica, index, tokens, now);
         budget -= tokens;
     }
 }
 
-static void form(struct cluster *cluster, struct leap_replica *replica, i128 now, i128 *wake) {
-    (void)wake;
+static void decode_all(struct cluster *cluster, struct leap_replica *replica, i128 now) {
     bool preempted = false;
-    if (replica->batch.count == 0) {
-        replica->new_token_ratio = replica->config->batching.new_token_ratio;
-    }
-    int64_t budget = continue_cut_prompt(cluster, replica, now, step_budget(&replica->config->batching));
-    admit_prompts(cluster, replica, now, budget);
-    if (replica->work.prefill_seqs > 0) {
-        return;
-    }
+    size_t waiting = replica->waiting.count;
     if (replica->regenerating == 0) {
         leap_give_decoders(cluster, replica, now, &preempted);
     } else {
         leap_walk(cluster, replica, INT64_MAX, now, &preempted);
     }
+    replica->received += replica->waiting.count - waiting;
     if (preempted) {
         update_ratio(cluster, replica);
     }
+}
+
+static void form(struct cluster *cluster, struct leap_replica *replica, i128 now, i128 *wake) {
+    (void)wake;
+    if (replica->batch.count == 0) {
+        replica->new_token_ratio = replica->config->batching.new_token_ratio;
+    }
+    look(replica);
+    int64_t budget = continue_cut_prompt(cluster, replica, now, step_budget(&replica->config->batching));
+    admit_prompts(cluster, replica, now, budget);
+    if (replica->work.prefill_seqs == 0) {
+        decode_all(cluster, replica, now);
+    }
+    count_step(replica);
 }
 
 const struct leap_policy leap_prefill_first = {.form = form, .steps_passed = steps_passed};

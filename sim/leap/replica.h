@@ -62,15 +62,17 @@ struct leap_replica {
     bool walked;    /* the step in progress serves explicit sequences */
     bool preempted; /* it preempted, and admitted nobody for that reason alone */
     bool backlog;
-    int64_t policy_steps;    /* after so many steps the policy may decide otherwise, though the batch is the same */
-    bool holding;            /* trtllm: the step holds prompts back that it could have admitted, */
-    int64_t held_steps;      /* as so many did in a row, itself included */
-    int64_t new_token_ratio; /* kv_admission: estimate */
-    int64_t planned;         /* steps of the stretch in progress */
-    bool plain;              /* the stretch lies between two cuts, and its `time` is true */
-    i128 start, end;         /* of the stretch, or of the last */
-    int64_t time;            /* from start to end, where 64 bits hold it */
-    struct series durations; /* of a stretch of several steps */
+    int64_t policy_steps; /* after so many steps the policy may decide otherwise, though the batch is the same */
+    bool holding;         /* trtllm: the step holds prompts back that it could have admitted, */
+    int64_t held_steps;   /* as so many did in a row, itself included */
+    size_t received;      /* as in sim/stepwise/replica.h */
+    int64_t steps_unseen;
+    int64_t new_token_ratio;       /* kv_admission: estimate */
+    int64_t planned;               /* steps of the stretch in progress */
+    bool plain;                    /* the stretch lies between two cuts, and its `time` is true */
+    i128 start, end;               /* of the stretch, or of the last */
+    int64_t time;                  /* from start to end, where 64 bits hold it */
+    struct series durations;       /* of a stretch of several steps */
     struct rank_work *rank_works;  /* owned: of `work`; NULL: one rank */
     struct rank_work *ranks_ahead; /* owned: scratch of leap_decode_duration */
     struct step_work work;         /* of its first step */

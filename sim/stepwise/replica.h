@@ -34,6 +34,8 @@ struct replica {
     struct rank_work *ranks; /* owned: of the step in progress; NULL: one rank */
     bool backlog;            /* the step started and left a request waiting */
     int64_t held_steps;      /* trtllm: steps that held prompts back since some were admitted */
+    size_t received;         /* prefill-first with a recv_interval: of the waiting, those seen at the last look, */
+    int64_t steps_unseen;    /* so many steps ago */
     int64_t new_token_ratio; /* kv_admission: estimate */
     struct replica_meter meter;
 };

@@ -4,6 +4,9 @@
  * prefill only. With `chunk` the step's budget is at most that, its last prompt is cut to the budget and is the first of
  * the next prefill step. A preempted request whose tokens exceed the budget prefills whole, alone in its step.
  *
+ * With a `recv_interval` who arrives is seen only so often: at the first step with nobody running, after a step of prompts, and after that many
+ * steps of decodes. A preempted request has been seen.
+ *
  * `kv_admission: estimate` is SGLang's: besides its prompt the head's answer must fit, and a share of what the running have yet to
  * generate (answers as they will be, which a server does not know: it takes the limits that clients ask for). The share falls with every
  * step of decodes, and after a preemption becomes what was generated of all that was asked. */
@@ -89,9 +92,21 @@ static void update_ratio(const struct cluster *cluster, struct replica *replica,
     replica->new_token_ratio = (int64_t)(share < whole ? share : whole);
 }
 
+/* Looks at who has arrived, if it is time to. */
+static void look(struct replica *replica) {
+    int64_t interval = replica->config->batching.recv_interval;
+    if (interval <= 1 || replica->running_count == 0 || replica->steps_unseen >= interval) {
+        replica->received = schedule_waiting(replica);
+        replica->steps_unseen = 0;
+    }
+    if (replica->received > schedule_waiting(replica)) { /* other replicas took from the pool's queue */
+        replica->received = schedule_waiting(replica);
+    }
+}
+
 static void admit_prompts(struct cluster *cluster, struct replica *replica, i128 now, int64_t budget) {
     size_t running = replica->running_count;
-    while (schedule_waiting(replica) > 0 && budget > 0) {
+    while (replica->received > 0 && budget > 0) {
         uint32_t index = schedule_waiting_at(replica, 0);
         struct request *head = &cluster->requests[index];
         if (!head_fits(cluster, replica, head, running)) {
@@ -99,6 +114,7 @@ static void admit_prompts(struct cluster *cluster, struct replica *replica, i128
                 return;
             }
             schedule_reject_head(cluster, replica, now);
+            replica->received--;
             continue;
         }
         int64_t tokens = head_tokens(replica, head, budget);
@@ -107,6 +123,7 @@ static void admit_prompts(struct cluster *cluster, struct replica *replica, i128
         }
         CHECK(kv_hold(replica, head, head->target));
         schedule_admit_head(cluster, replica, now);
+        replica->received--;
         schedule_give(cluster, replica, index, tokens, now);
         budget -= tokens;
     }
@@ -114,12 +131,14 @@ static void admit_prompts(struct cluster *cluster, struct replica *replica, i128
 
 static void decode_all(struct cluster *cluster, struct replica *replica, i128 now) {
     bool preempted = false;
+    size_t waiting = replica->waiting.count;
     for (size_t i = 0; i < replica->running_count; i++) {
         uint32_t index = replica->running[i];
         if (schedule_make_room(cluster, replica, i, 1, now, &preempted)) {
             schedule_give(cluster, replica, index, 1, now);
         }
     }
+    replica->received += replica->waiting.count - waiting;
     update_ratio(cluster, replica, preempted);
 }
 
@@ -128,11 +147,13 @@ static void form(struct cluster *cluster, struct replica *replica, i128 now, i12
     if (replica->running_count == 0) {
         replica->new_token_ratio = replica->config->batching.new_token_ratio;
     }
+    look(replica);
     int64_t budget = continue_cut_prompt(cluster, replica, now, step_budget(&replica->config->batching));
     admit_prompts(cluster, replica, now, budget);
     if (replica->work.prefill_seqs == 0) {
         decode_all(cluster, replica, now);
     }
+    replica->steps_unseen += replica->work.prefill_seqs > 0 ? replica->config->batching.recv_interval : 1;
 }
 
 const struct scheduler scheduler_prefill_first = {.form = form, .keeps_finished = false};

@@ -298,6 +298,7 @@ static void make_batching(struct dice *dice, struct batching_config *batching) {
     }
     batching->max_num_batched_tokens = batching->max_num_seqs + between(dice, 0, chance(dice, 0.5) ? 20 : 400);
     batching->chunk = chance(dice, 0.4) ? between(dice, 1, 40) : 0;
+    batching->recv_interval = chance(dice, 0.3) ? between(dice, 1, 30) : 0;
     if (batching->policy == BATCHING_PREFILL_FIRST && chance(dice, 0.4)) {
         batching->kv_admission = KV_ADMISSION_ESTIMATE;
         batching->new_token_ratio = between(dice, 0, 1 << NEW_TOKEN_RATIO_SHIFT);
