@@ -31,7 +31,9 @@ static const struct recipe recipes[] = {
      .model = "",
      .gpu = "",
      .precision = "",
-     .attention_dp = ""},
+     .attention_dp = "",
+     .ep_condition = "",
+     .other_flags = ""},
     {.recipe_id = "x2",
      .kv_precision = "",
      .max_num_seqs = "2",
@@ -48,7 +50,9 @@ static const struct recipe recipes[] = {
      .model = "",
      .gpu = "",
      .precision = "",
-     .attention_dp = "true balanced"},
+     .attention_dp = "true balanced",
+     .ep_condition = "",
+     .other_flags = "a; scheduler-recv-interval=30; b"},
 };
 static const struct recipe_book book = {.recipes = recipes, .recipe_count = 2};
 
@@ -100,6 +104,20 @@ static struct measured_row row_of(void) {
                                  .e2e_ms_mean = none,
                                  .e2e_ms_p50 = none,
                                  .power_w_per_gpu = none};
+}
+
+/* vLLM schedules asynchronously from 0.11.2 on. */
+static void versions_name_their_engine(void **state) {
+    (void)state;
+    const struct engine *vllm = engine_find("vllm");
+    assert_string_equal(engine_word(vllm, "0.11.1 (ML.ENERGY v3)"), "vllm-0.11");
+    assert_string_equal(engine_word(vllm, "v0.9.0"), "vllm-0.11");
+    assert_string_equal(engine_word(vllm, "0.11.2"), "vllm");
+    assert_string_equal(engine_word(vllm, "0.19.0"), "vllm");
+    assert_string_equal(engine_word(vllm, ""), "vllm");
+    assert_string_equal(engine_word(vllm, "nightly-5b8c"), "vllm");
+    assert_string_equal(engine_word(engine_find("trt"), "0.9"), "trtllm");
+    assert_string_equal(engine_word(engine_find("atom"), ""), "atom");
 }
 
 static void a_recipe_decides_flags_and_client(void **state) {
@@ -414,6 +432,7 @@ static void a_steady_queue_counts_full_batches_only(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(versions_name_their_engine),
         cmocka_unit_test(a_recipe_decides_flags_and_client),
         cmocka_unit_test(without_a_recipe_the_engine_and_the_client_have_defaults),
         cmocka_unit_test(ranks_of_attention_share_a_replica),
