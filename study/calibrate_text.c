@@ -91,9 +91,7 @@ static const struct score_class *class_like(const struct scores *scores, const s
 static void print_classes(FILE *stream, const struct calibration *made) {
     fprintf(stream, "\nErrors by class, median size and bias in %%: medians over cells of at least %d configurations\n",
             SCORE_ROWS_MIN);
-    fputs(
-        "                                 base          in sample     left out: model|GPU   GPU      family   engine\n",
-        stream);
+    fprintf(stream, "%32s%14s%14s%14s%7s%7s%7s\n", "", "base", "in sample", "model|GPU out", "GPU", "family", "engine");
     const struct scores *all = &made->scores[ERROR_IN_SAMPLE];
     for (size_t i = 0; i < all->class_count; i++) {
         const struct score_class *class = &all->classes[i];

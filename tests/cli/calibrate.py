@@ -55,7 +55,7 @@ class Calibrate(Case):
         name = self.measured()
         table = self.run_program("calibrate", name, "-o", "p.csv", "--quiet").stdout
         self.assertIn("36 rows, 36 fitted", table)
-        self.assertLessEqual(max(map(len, table.splitlines())), 110)
+        self.assertLessEqual(max(map(len, table.splitlines())), 100)
         with open(self.dir / "p.csv", newline="") as file:
             values = list(csv.DictReader(file))
         self.assertEqual(list(values[0]), "name,scope,value,unit,lower,upper,prior,prior_sd_log,source".split(","))
