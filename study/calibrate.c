@@ -29,8 +29,6 @@ const char *calibrate_error_name(enum calibrate_error error) {
 
 /* --- simulating all rows --- */
 
-static const char *const profile_set[] = {"fleet.main.step_time.model=profile"};
-
 static enum worker_pool_end simulate_rows(const struct work *work, const struct profile *profile,
                                           struct validation **validation, struct diags *diags) {
     const struct calibrate_request *request = work->request;
@@ -41,8 +39,7 @@ static enum worker_pool_end simulate_rows(const struct work *work, const struct 
                                      .threads = request->threads,
                                      .listener = request->listener,
                                      .context = request->context};
-    inner.rebuild.sets = profile_set;
-    inner.rebuild.set_count = 1;
+    inner.rebuild.set_count = 0;
     inner.rebuild.profile = profile;
     return validate_run(&inner, validation, diags);
 }
@@ -128,8 +125,7 @@ static bool extract_all(struct work *work, struct diags *diags) {
         return false;
     }
     struct rebuild_options options = work->request->rebuild;
-    options.sets = profile_set;
-    options.set_count = 1;
+    options.set_count = 0;
     options.profile = work->base;
     work->context = rebuild_context_new(book, &options, diags);
     if (work->context == NULL) {
@@ -179,7 +175,7 @@ static double default_sd(enum profile_term term, bool is_few) {
 }
 
 static bool is_overhead(int term) {
-    return term <= TERM_CDP || term == TERM_PHI;
+    return term <= TERM_CDP || term == TERM_PHI || term == TERM_R0;
 }
 
 static bool may_move(const struct fit_row *fit, int term, size_t used) {
@@ -192,7 +188,7 @@ static bool may_move(const struct fit_row *fit, int term, size_t used) {
     if (used < CALIBRATE_SOME) {
         return term == TERM_SX || term == TERM_SMX || is_overhead(term);
     }
-    return term < TERM_R0;
+    return term != TERM_RQ && term != TERM_R1;
 }
 
 static double prior_sd(const struct work *work, enum profile_term term, const char *scope) {
@@ -303,6 +299,7 @@ static void correct(struct work *work, const struct validation *simulated) {
         double tpot_s = comparison_predicted(comparison, METRIC_TPOT);
         double ttft_s = comparison_predicted(comparison, METRIC_TTFT);
         fit_row_prefill_logs(fit, values, 1, fit->prompt_then);
+        fit->request_then_s = fm_exp(fit_row_value_log(fit, values, TERM_R0));
         fit->tpot_then_s = tpot_s;
         fit->correction_log = tpot_s > 0 ? fm_log(tpot_s) - fit_row_surrogate_log(fit, values) : 0;
         if (isnan(fit->measured_log[FIT_TTFT]) || !(ttft_s > 0)) {

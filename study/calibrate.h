@@ -5,7 +5,7 @@
  * the simulator's own, at the final values. Few rows move few parameters:
  *     under 10   the scale of the GPU's time (of experts: Smx, else Sx) by engine, architecture and format, and c0
  *     under 30   and the engine's overheads
- *     else       all that the rows' times depend on, but request path (r0, rq, r1)
+ *     else       all that the rows' times depend on, but the service of requests (rq, r1)
  * A parameter's prior is the base's value, with the spread that the base says (prior_sd_log), or the default. What is not fitted stays the base's.
  * Out of sample: the rows of each model and GPU, each GPU, each model family, each engine left out in turn and predicted by the closed
  * form with the full fit's correction. */

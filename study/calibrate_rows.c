@@ -166,5 +166,8 @@ double fit_row_predicted_log(const struct fit_row *fit, enum fit_metric metric, 
     for (int s = 0; s < PROMPT_STEP_COUNT; s++) {
         predicted += fit->ttft_power[s] * (now[s] - fit->prompt_then[s]);
     }
-    return predicted;
+    const double least_ratio = 0.1;
+    double ttft_s = fm_exp(predicted);
+    double with_path_s = ttft_s + fm_exp(fit_row_value_log(fit, parameters, TERM_R0)) - fit->request_then_s;
+    return fm_log(at_least(with_path_s, least_ratio * ttft_s));
 }

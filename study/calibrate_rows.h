@@ -3,7 +3,7 @@
  * A token waits for steps of decodes alone (d, at the batch B that clients, sequences and KV cache let run) and for steps with prompts, which take what
  * their work says (w), but h = hl L + cpf at least:
  *     continuous, TensorRT-LLM   TPOT = c ((1 - x - y) d + x w + y h)        prefill first   TPOT = c (d + x w + y h)
- *     TTFT = T (w / w then)^a (h / h then)^b
+ *     TTFT = T (w / w then)^a (h / h then)^b + r0 - r0 then
  * d, w, h by the formulas of models/profile.h. x, y, a, b are what the simulator says at the last round's values: one simulation with slower prefill, one with a
  * lower hl; c = simulated / closed form and T = simulated hold what is left out: ramp, padding, waves, preemption, queues. */
 #ifndef TOKENMILL_STUDY_CALIBRATE_ROWS_H
@@ -48,6 +48,7 @@ struct fit_row {
     double ttft_log;                       /* simulated, where */
     double prompt_then[PROMPT_STEP_COUNT]; /* ln of these steps, s; */
     double ttft_power[PROMPT_STEP_COUNT];  /* and TTFT goes with these powers of them */
+    double request_then_s;                 /* r0 */
 };
 
 /* The row's kernels and shares; false if its step times are no profile's. */

@@ -5,7 +5,7 @@
 
 TOKENMILL is the built program, MEASURED.csv and RECIPES_DIR are as docs/measured-format.md says. The fit starts from the priors that the
 present profiles.csv (beside this file) states, not from its values, so that rows count once: a value that no row informs falls back to its
-prior. Request path terms (r0, rq, r1), which calibrate does not fit, are kept with their source, and so are values of scopes that the
+prior. Service of requests (rq, r1), which calibrate does not fit, is kept with their source, and so are values of scopes that the
 measurements do not have. What calibrate prints (intervals, errors in sample and out of it) goes to stderr.
 """
 
