@@ -16,6 +16,7 @@ struct work {
     struct calibration *made;                // borrowed
     const struct profile *base;              // borrowed
     struct rebuild_context *context;         // borrowed: of the extraction
+    bool *is_wanted;                         /* by row: fitted or held out; NULL: not known yet */
     const char **cells;                      /* "model|gpu|engine|precision|source", by row */
     const char **keys[ERROR_COUNT];          /* of what is left out together, by row; NULL: not of this kind */
     struct fit_problem problem;
@@ -35,6 +36,7 @@ static enum worker_pool_end simulate_rows(const struct work *work, const struct 
     struct validate_request inner = {.path = request->path,
                                      .recipes_dir = request->recipes_dir,
                                      .server = &request->server,
+                                     .is_wanted = work->is_wanted,
                                      .rebuild = request->rebuild,
                                      .threads = request->threads,
                                      .listener = request->listener,
@@ -567,6 +569,10 @@ static enum worker_pool_end run_all(struct work *work, struct diags *diags) {
     select_rows(work);
     if (!extract_all(work, diags) || !count_rows(work, diags)) {
         return WORKER_POOL_FAILED;
+    }
+    work->is_wanted = arena_alloc(made->arena, made->row_count + 1, sizeof *work->is_wanted);
+    for (size_t i = 0; i < made->row_count; i++) {
+        work->is_wanted[i] = made->rows[i].is_used;
     }
     find_parameters(work);
     weigh_rows(work);

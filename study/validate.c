@@ -10,6 +10,7 @@
 struct work {
     const struct rebuild_context *context; // borrowed
     struct validation *validation;         // borrowed
+    const bool *is_wanted;                 /* borrowed; as in the request */
     struct progress *progress;             // owned
 };
 
@@ -61,6 +62,10 @@ static bool compare(void *context, size_t index, struct diags *diags) {
     struct comparison *comparison = &work->validation->rows[index];
     const struct predict_watch watch = {work->progress, index};
     struct rebuilt rebuilt;
+    if (work->is_wanted != NULL && !work->is_wanted[index]) {
+        progress_point_done(work->progress, index);
+        return true;
+    }
     rebuild_row(work->context, comparison->row, &rebuilt);
     describe(comparison, &rebuilt);
     bool is_ok = true;
@@ -235,6 +240,7 @@ static enum worker_pool_end run_rows(const struct validate_request *request, con
     size_t count = validation->is_replay ? validation->replay_count : validation->count;
     struct work work = {.context = context,
                         .validation = validation,
+                        .is_wanted = request->is_wanted,
                         .progress = progress_new(count, request->listener, request->context)};
     const struct worker_job job = {.count = count,
                                    .threads = request->threads,

@@ -24,6 +24,7 @@ struct validate_request {
     const char *path;                     /* measured runs, or requests (study/replay.h) */
     const char *recipes_dir;              /* NULL: no recipes, the engines' defaults */
     const struct measured_server *server; /* of a load generator's JSON; borrowed; NULL: not said */
+    const bool *is_wanted; /* by row: the others are neither rebuilt nor predicted; NULL: all are wanted */
     struct rebuild_options rebuild;
     unsigned threads;            /* 0: all cores */
     progress_listener *listener; /* NULL: nobody */
