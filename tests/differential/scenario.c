@@ -228,6 +228,12 @@ static void heat_prompts(struct dice *dice, struct step_model *model) {
         .active_mw = 1000,
         .cap_mw = 1000 + power_mw,
     };
+    if (chance(dice, 0.3)) { /* few decodes stay below the cap, many do not */
+        model->step += model->seq * between(dice, 1, 4);
+    }
+    if (chance(dice, 0.3)) {
+        model->ranks = between(dice, 2, 4);
+    }
     if (chance(dice, 0.2)) { /* padding draws as much as decodes do, and takes no time */
         model->pad_multiple = between(dice, 2, 16);
         model->pad_token = 0;
