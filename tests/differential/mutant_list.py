@@ -353,7 +353,6 @@ MUTANTS = [
            "batch.sequences;"),
     Mutant("decodes are never capped by context", MODEL, "context * ranks <= power * (double)model->context && ", ""),
     Mutant("decodes are never capped by their own", MODEL, "        never = energy <= power * i128_to_double(fixed_part(model, &decodes));", "        never = energy > 0 || power > 0;"),
-    Mutant("only one decode may be capped", MODEL, "never && n <= decodes_max; n++) {", "never && n <= 1 && n <= decodes_max; n++) {"),
     Mutant("a histogram's bins hold one term more", HISTOGRAM, "last <= edge ? terms : (edge - value) / growth + 1;",
            "last <= edge ? terms : (edge - value) / growth + 2;"),
     Mutant("a histogram's terms fill one bin", HISTOGRAM, "int64_t same = last <= edge ? terms :",

@@ -228,6 +228,9 @@ static void heat_prompts(struct dice *dice, struct step_model *model) {
         .active_mw = 1000,
         .cap_mw = 1000 + power_mw,
     };
+    if (chance(dice, 0.5)) { /* no time but that of sequences and contexts */
+        model->step = model->body = model->head = model->expert = model->expert_token = 0;
+    }
     if (chance(dice, 0.3)) { /* few decodes stay below the cap, many do not */
         model->step += model->seq * between(dice, 1, 4);
     }

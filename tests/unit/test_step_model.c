@@ -377,6 +377,21 @@ static void ranks_may_reach_the_cap(void **state) {
     diags_free(diags);
 }
 
+/* A decode draws twice what its own time allows; the step's own millisecond has room for a thousand of 1 us. */
+static void many_decodes_may_reach_the_cap(void **state) {
+    (void)state;
+    const struct linear_step linear = {.c0_s = 1e-3, .c2_s = 1e-6};
+    struct work_model work = {.flop_per_token = 1, .active_mw = 1, .cap_mw = 2};
+    work.energy_per_flop = (int64_t)(2e-6 * UNIT_PER_S);
+    struct diags *diags = diags_new();
+    struct step_model *model = step_model_new_linear(&linear, &work, diags, nowhere);
+    assert_true(step_model_decodes_never_capped(model, 1));
+    assert_true(step_model_decodes_never_capped(model, 999));
+    assert_false(step_model_decodes_never_capped(model, 1001));
+    step_model_free(model);
+    diags_free(diags);
+}
+
 /* What windowed layers read is capped, or not, by itself. */
 static void windowed_context_may_reach_the_cap(void **state) {
     (void)state;
@@ -487,6 +502,7 @@ int main(void) {
         cmocka_unit_test(windowed_attention_is_a_sum_over_tokens),
         cmocka_unit_test(windows_bound_what_most_layers_read),
         cmocka_unit_test(windowed_context_may_reach_the_cap),
+        cmocka_unit_test(many_decodes_may_reach_the_cap),
         cmocka_unit_test(ranks_that_attend_for_themselves_share_the_rest),
         cmocka_unit_test(ranks_may_reach_the_cap),
         cmocka_unit_test(a_quantum_floors_but_leaves_one),
