@@ -244,7 +244,7 @@ double fit_spread(const struct fit_problem *problem, enum fit_metric metric) {
     double *errors = xcalloc(problem->row_count + 1, sizeof *errors), *p = values_now(problem);
     size_t count = 0;
     for (size_t i = 0; i < problem->row_count; i++) {
-        if (is_residual(&problem->rows[i], metric)) {
+        if (is_residual(&problem->rows[i], (int)metric)) {
             errors[count++] =
                 fabs(fit_row_predicted_log(&problem->rows[i], metric, p) - problem->rows[i].measured_log[metric]);
         }

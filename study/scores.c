@@ -21,6 +21,9 @@ static double quantile(const double *values, size_t count, double q) {
 }
 
 double score_median(double *values, size_t count) {
+    if (count == 0) {
+        return (double)NAN;
+    }
     qsort(values, count, sizeof *values, by_value);
     return quantile(values, count, 0.5);
 }
