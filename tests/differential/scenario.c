@@ -202,7 +202,8 @@ static void make_curve(struct dice *dice, int64_t scale, struct time_curve *curv
 }
 
 static void add_curves(struct dice *dice, struct step_model *model) {
-    const int64_t scale = (model->step / 4 + model->decode / 4 + 1000000) / 4; /* as the linear step's, which all else goes by */
+    const int64_t scale =
+        (model->step / 4 + model->decode / 4 + 1000000) / 4; /* as the linear step's, which all else goes by */
     make_curve(dice, scale, &model->decodes);
     make_curve(dice, scale, &model->tokens);
     make_curve(dice, scale, &model->samples);
