@@ -68,9 +68,6 @@ static const struct expert_constants expert_table[KERNELS_ARCH_COUNT][FORMAT_COU
 /* Bytes a second of 4-bit weights that a GPU without 4-bit products unpacks at most: 0.79 of H100's and 0.57 of H200's bandwidth are one rate. */
 #define KERNELS_HOPPER_UNPACK_BYTE_PER_S 2.7e12
 
-/* Rows of a tile: routed experts compute whole tiles, which costs energy. */
-#define KERNELS_EXPERT_TILE 64
-
 /* Attention: of a decoding step, of each sequence and KV head; shares of bandwidth with KV of 16 and of 8 bit (Hopper: at most a rate); prefill:
  * shares of the 16-bit peak, and of bandwidth for queries, keys, values and results. */
 struct attention_constants {
