@@ -19,9 +19,16 @@ static void nodes_are_sixteen_an_octave(void **state) {
     assert_int_equal(time_curve_number(CURVE_NODES - 1), (int64_t)CURVE_EXACT << CURVE_OCTAVES);
 }
 
-static double square_s(void *context, double number) {
-    (void)context;
+static double square_s(double number) {
     return number * number;
+}
+
+static bool fill(struct time_curve *curve, double (*time_s)(double number), double scale) {
+    double times_s[CURVE_NODES];
+    for (size_t i = 0; i < CURVE_NODES; i++) {
+        times_s[i] = time_s((double)time_curve_number(i));
+    }
+    return time_curve_fill(curve, times_s + 1, 1, scale);
 }
 
 static i128 chord(int64_t low, int64_t high, int64_t number) {
@@ -32,7 +39,7 @@ static i128 chord(int64_t low, int64_t high, int64_t number) {
 static void a_square_is_chords_between_nodes(void **state) {
     (void)state;
     struct time_curve curve;
-    assert_true(time_curve_fill(&curve, square_s, NULL, 1));
+    assert_true(fill(&curve, square_s, 1));
     assert_true(time_curve_rises(&curve));
     for (size_t i = 0; i < CURVE_NODES; i++) {
         int64_t number = time_curve_number(i);
@@ -50,23 +57,21 @@ static void a_square_is_chords_between_nodes(void **state) {
     time_curve_release(&curve);
 }
 
-static double falling_s(void *context, double number) {
-    (void)context;
+static double falling_s(double number) {
     return number < 1000 ? number : 1000 / number;
 }
 
-static double negative_s(void *context, double number) {
-    (void)context;
+static double negative_s(double number) {
     return 10 - number;
 }
 
 static void what_falls_or_is_negative_is_seen(void **state) {
     (void)state;
     struct time_curve curve;
-    assert_true(time_curve_fill(&curve, falling_s, NULL, 1e6));
+    assert_true(fill(&curve, falling_s, 1e6));
     assert_false(time_curve_rises(&curve));
     time_curve_release(&curve);
-    assert_false(time_curve_fill(&curve, negative_s, NULL, 1e6));
+    assert_false(fill(&curve, negative_s, 1e6));
     time_curve_release(&curve);
 }
 
