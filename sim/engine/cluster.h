@@ -4,8 +4,7 @@
  *     engine.c    the loop over events, the books at the end
  *     capacity.c  one replica under work that never runs out
  * An engine (sim/stepwise, sim/leap) owns the replicas: scheduler, KV, batch, completions, meters. What a step costs is
- * models/step_model.h; what a request's end means is sim/recorder.h.
- * Requests are named by index into `requests` (it may move when one is added). */
+ * models/step_model.h; what a request's end means is sim/recorder.h; what a request is, request.h. */
 #ifndef TOKENMILL_SIM_ENGINE_CLUSTER_H
 #define TOKENMILL_SIM_ENGINE_CLUSTER_H
 
@@ -19,54 +18,12 @@
 #include "sim/clock.h"
 #include "sim/engine/pending.h"
 #include "sim/engine/queue.h"
+#include "sim/engine/request.h"
 #include "sim/key_tree.h"
 #include "sim/load_grid.h"
 #include "sim/recorder.h"
 #include "sim/router.h"
 #include "sim/timeline.h"
-
-/* Three cache lines. Times are instants, LATENCY_NONE until they happen. */
-struct request {
-    i128 first_scheduled, first_token, last_token;
-    int64_t id;
-    int64_t arrival_key;
-    union {
-        int64_t visible_key; /* until it is admitted to a batch: to the router; once routed, to the scheduler */
-        uint64_t admission;  /* leap: since, its place in the order of admission */
-    };
-    union {
-        uint64_t draw; /* until it is routed */
-        int64_t base;  /* leap: of a decoder (sim/leap/batch.h) */
-    };
-    int64_t input, output;
-    int64_t target;     /* tokens to prefill: the prompt, and after a preemption what was generated */
-    int64_t computed;   /* tokens whose KV is held */
-    int64_t emitted;    /* tokens generated, since the last restart */
-    int64_t delivered;  /* output positions ever emitted */
-    int64_t high_water; /* positions ever computed: below it, computing is repeating */
-    int64_t blocks;
-    int64_t chunk; /* tokens that it gets of the step in progress; 0: not in it */
-    union {
-        uint64_t ordinal; /* in its workload, until its replica has it */
-        int64_t end_step; /* leap: of a decoder */
-    };
-    uint32_t workload, pool, replica, client; /* replica: global index, UINT32_MAX before routing */
-    union {
-        uint32_t turn;     /* round-robin: the global index that was dealt at the arrival, until it is routed */
-        uint32_t previous; /* leap: in order of admission */
-    };
-    uint32_t next; /* leap: likewise */
-    uint32_t preemptions;
-    uint16_t rank;     /* of its replica, while it runs; 0 where there is one */
-    bool live : 1;     /* not free in the slab */
-    bool routed : 1;   /* in its replica's frontend, or beyond it */
-    bool ended : 1;    /* recorded; under `static` it may still hold its slot */
-    bool running : 1;  /* in a batch */
-    bool decoding : 1; /* leap: part of the aggregates: `computed` and `emitted` are not kept up */
-    bool joined : 1;   /* leap: knows its last token itself */
-    bool padding : 1;  /* leap: has emitted all, keeps its place */
-};
-_Static_assert(sizeof(struct request) <= 3 * CACHE_LINE_SIZE, "a request takes three cache lines");
 
 /* A number that changes at instants, integrated over the window. */
 struct level {
@@ -112,8 +69,9 @@ struct engine {
     void (*advance_to)(struct cluster *cluster, uint32_t replica, int64_t key);
     int64_t (*next_end)(const struct cluster *cluster, uint32_t replica);
     i128 (*last_end)(const struct cluster *cluster, uint32_t replica);
-    /* Makes a running request's own numbers true, for its record. */
-    void (*settle)(struct cluster *cluster, uint32_t request);
+    /* How far a request is, that has not ended. */
+    struct progress (*progress_of)(const struct cluster *cluster, uint32_t request);
+    bool keeps_progress; /* requests have a progress from the time they are handed over */
     /* The run ended at `end`: the replica's last part of a step, its integrals. */
     void (*close)(struct cluster *cluster, uint32_t replica, i128 end);
     /* The pool's replicas and its time series are closed; not called without a series. NULL: nothing is left to do. */
@@ -137,9 +95,7 @@ struct cluster {
     int64_t *outstanding; /* owned: waiting and running, by replica */
     i128 *frontend_free;  /* owned: when its frontend has served all that it was given, by replica */
     struct router router;
-    struct request *requests; /* owned slab */
-    uint32_t *free_requests;  /* owned stack */
-    size_t request_capacity, free_count;
+    struct request_slab slab;
     int64_t arrived;      /* requests so far, also the next id */
     bool apart;           /* replicas are played apart, each up to its own arrivals: see cluster_play_apart */
     bool ends_ordered;    /* apart, but brought up to date when a request of theirs may have ended, */
@@ -166,6 +122,25 @@ static inline size_t source_of_replica(const struct cluster *cluster, uint32_t r
 static inline struct timeline *cluster_timeline(const struct cluster *cluster, uint32_t pool) {
     struct timeline *timelines = cluster->outcome->timelines;
     return timelines != NULL ? &timelines[pool] : NULL;
+}
+
+static inline struct request *cluster_request(const struct cluster *cluster, uint32_t index) {
+    return &cluster->slab.items[index];
+}
+
+/* The pool that a request is in, or will be if it has not been routed. */
+static inline uint32_t cluster_pool_of(const struct cluster *cluster, const struct request *request) {
+    uint32_t pool = 0;
+    if (cluster->config->pool_count == 1) {
+        return 0;
+    }
+    if (request->replica == REQUEST_NO_REPLICA) {
+        return cluster->config->workloads[request->workload].pools[0];
+    }
+    while (request->replica >= cluster->pools[pool].end) {
+        pool++;
+    }
+    return pool;
 }
 
 /* A replica has one request more (+1) or less (-1) waiting and running. */
@@ -201,18 +176,11 @@ void intake_arrival(struct cluster *cluster, uint32_t workload, int64_t key);
 /* The earliest of the workload's delayed requests reaches the router. */
 void intake_visible(struct cluster *cluster, uint32_t workload);
 /* A request ended at `instant` for its client, which may issue the next one. */
-void intake_request_ended(struct cluster *cluster, const struct request *request, i128 instant, bool rejected);
+void intake_request_ended(struct cluster *cluster, uint32_t request, i128 instant, bool rejected);
 /* Requests that no router has seen at the end of the run arrived all the same, for the time series. */
 void intake_count_invisible(struct cluster *cluster, uint32_t workload);
 /* The source's counts, for the outcome. */
 void intake_close_books(struct cluster *cluster, uint32_t workload);
-
-/* A new request's slot, and its return. */
-uint32_t cluster_request_new(struct cluster *cluster);
-void cluster_request_free(struct cluster *cluster, uint32_t request);
-
-/* The record of a request as it stands. */
-struct request_record cluster_record(const struct cluster *cluster, const struct request *request);
 
 /* Whether an event with this key is after the warm-up's cut (class 0, step ends, goes before it). */
 static inline bool cluster_in_window(const struct cluster *cluster, int64_t step_end_key) {
@@ -237,8 +205,8 @@ void cluster_clear_replica_event(struct cluster *cluster, uint32_t replica);
 /* The pool's central queue has another length from `now` on. */
 void cluster_pool_queue_changed(struct cluster *cluster, uint32_t pool, i128 now);
 
-/* A request completed at `now`, its own numbers true: records it and tells its client. */
-void cluster_complete(struct cluster *cluster, struct request *request, i128 now);
+/* A request completed at `now`: records it and tells its client. `progress` is its own, or what it would be. */
+void cluster_complete(struct cluster *cluster, uint32_t request, const struct progress *progress, i128 now);
 
 /* Rejects a request that is in no queue and no batch; frees it. */
 void cluster_reject(struct cluster *cluster, uint32_t request, enum reject_reason reason, int64_t key);

@@ -13,13 +13,25 @@ static void init_pools(struct cluster *cluster) {
     uint32_t begin = 0;
     for (size_t i = 0; i < config->pool_count; i++) {
         struct pool_state *pool = &cluster->pools[i];
-        CHECK(step_model_ranks(config->pools[i].step_model) <= UINT16_MAX); /* request.rank */
+        CHECK(step_model_ranks(config->pools[i].step_model) <= UINT16_MAX); /* request.rank, */
         pool->config = &config->pools[i];
         pool->begin = begin;
         pool->end = begin += (uint32_t)config->pools[i].replicas;
         load_grid_init(&pool->grid);
     }
+    CHECK(begin < REQUEST_NO_REPLICA && config->workload_count <= UINT16_MAX); /* request.replica, request.workload */
     cluster->replica_count = begin;
+}
+
+/* Who wants to know a request by its number, or its client. */
+static bool wants_tags(const struct cluster *cluster) {
+    const struct observer *observer = cluster->recorder.observer;
+    bool wanted = observer != NULL && observer->request_ended != NULL;
+    for (size_t i = 0; i < cluster->config->workload_count; i++) {
+        const struct arrival_source *source = cluster->intakes[i].source;
+        wanted = wanted || (source != NULL && source->type->ended != NULL);
+    }
+    return wanted;
 }
 
 static void open_intakes(struct cluster *cluster) {
@@ -44,6 +56,7 @@ void cluster_init(struct cluster *cluster, const struct sim_config *config, cons
     calendar_init(&cluster->calendar, 2 * config->workload_count + cluster->replica_count);
     cluster->intakes = xcalloc(config->workload_count, sizeof *cluster->intakes);
     open_intakes(cluster);
+    request_slab_init(&cluster->slab, wants_tags(cluster));
 }
 
 void cluster_release(struct cluster *cluster) {
@@ -61,69 +74,37 @@ void cluster_release(struct cluster *cluster) {
     free(cluster->pools);
     free(cluster->outstanding);
     free(cluster->frontend_free);
-    free(cluster->requests);
-    free(cluster->free_requests);
-}
-
-static void grow_requests(struct cluster *cluster) {
-    size_t old = cluster->request_capacity;
-    size_t capacity = 2 * old + 256;
-    cluster->requests = xgrow_aligned(cluster->requests, old, capacity, sizeof *cluster->requests);
-    cluster->free_requests = xrealloc(cluster->free_requests, capacity, sizeof *cluster->free_requests);
-    for (size_t i = capacity; i > old; i--) {
-        cluster->requests[i - 1].live = false;
-        cluster->free_requests[cluster->free_count++] = (uint32_t)(i - 1);
-    }
-    cluster->request_capacity = capacity;
-}
-
-uint32_t cluster_request_new(struct cluster *cluster) {
-    if (cluster->free_count == 0) {
-        grow_requests(cluster);
-    }
-    uint32_t index = cluster->free_requests[--cluster->free_count];
-    cluster->requests[index] = (struct request){
-        .first_scheduled = LATENCY_NONE,
-        .first_token = LATENCY_NONE,
-        .last_token = LATENCY_NONE,
-        .replica = UINT32_MAX,
-        .live = true,
-    };
-    return index;
-}
-
-void cluster_request_free(struct cluster *cluster, uint32_t index) {
-    CHECK(cluster->requests[index].live && cluster->requests[index].blocks == 0);
-    cluster->requests[index].live = false;
-    cluster->free_requests[cluster->free_count++] = index;
+    request_slab_release(&cluster->slab);
 }
 
 /* What the client has seen of the first and of all tokens; `record` has arrival and counts already. */
-static void set_client_times(const struct cluster *cluster, const struct request *request,
-                             struct request_record *record) {
-    const struct pool_config *pool = &cluster->config->pools[request->pool];
-    i128 arrival = instant_of_key(request->arrival_key);
-    if (request->first_token != LATENCY_NONE) {
-        record->ttft = request->first_token + pool->token_delay - arrival;
+static void set_client_times(const struct pool_config *pool, const struct progress *progress,
+                             struct request_record *record, int64_t output) {
+    i128 arrival = instant_of_key(record->arrival_key);
+    if (progress->first_token != LATENCY_NONE) {
+        record->ttft = progress->first_token + pool->token_delay - arrival;
     }
-    if (request->emitted < request->output || request->last_token == LATENCY_NONE) {
+    if (progress->emitted < output || progress->last_token == LATENCY_NONE) {
         return;
     }
-    i128 last = request->last_token + pool->token_delay * request->output;
+    i128 last = progress->last_token + pool->token_delay * output;
     record->e2e = last + pool->finish_delay - arrival;
     record->finish = arrival + record->e2e;
-    if (request->output > 1) {
+    if (output > 1) {
         i128 span = last - arrival - record->ttft;
-        int64_t gaps = request->output - 1;
+        int64_t gaps = output - 1;
         record->tpot = span >> 64 == 0 ? (i128)((uint64_t)span / (uint64_t)gaps) : span / gaps;
     }
 }
 
-struct request_record cluster_record(const struct cluster *cluster, const struct request *request) {
+/* The record of a request as it stands. Without tags its number is 0: nobody looks at it. */
+static struct request_record record_of(const struct cluster *cluster, uint32_t index, const struct progress *progress) {
+    const struct request *request = cluster_request(cluster, index);
+    uint32_t pool = cluster_pool_of(cluster, request);
     struct request_record record = {
-        .request_id = request->id,
+        .request_id = cluster->slab.tagged ? cluster->slab.tags[index].id : 0,
         .workload = request->workload,
-        .pool = request->pool,
+        .pool = pool,
         .replica = -1,
         .arrival_key = request->arrival_key,
         .queue = LATENCY_NONE,
@@ -131,18 +112,18 @@ struct request_record cluster_record(const struct cluster *cluster, const struct
         .tpot = LATENCY_NONE,
         .e2e = LATENCY_NONE,
         .finish = LATENCY_NONE,
-        .input_tokens = request->input,
-        .output_tokens = request->delivered,
-        .preemptions = request->preemptions,
+        .input_tokens = request_input(request),
+        .output_tokens = progress->delivered,
+        .preemptions = progress->preemptions,
         .status = REQUEST_COMPLETED,
     };
-    if (request->replica != UINT32_MAX) {
-        record.replica = (int64_t)request->replica - cluster->pools[request->pool].begin;
+    if (request->replica != REQUEST_NO_REPLICA) {
+        record.replica = (int64_t)request->replica - cluster->pools[pool].begin;
     }
-    if (request->first_scheduled != LATENCY_NONE) {
-        record.queue = request->first_scheduled - instant_of_key(request->arrival_key);
+    if (progress->first_scheduled != LATENCY_NONE) {
+        record.queue = progress->first_scheduled - instant_of_key(request->arrival_key);
     }
-    set_client_times(cluster, request, &record);
+    set_client_times(&cluster->config->pools[pool], progress, &record, request_output(request));
     return record;
 }
 
@@ -185,37 +166,41 @@ void cluster_pool_queue_changed(struct cluster *cluster, uint32_t index, i128 no
     *level = (struct level){.value = (int64_t)pool->queue.count, .since = now};
 }
 
-void cluster_complete(struct cluster *cluster, struct request *request, i128 now) {
-    struct request_record record = cluster_record(cluster, request);
+/* One request of a replica has ended. */
+static void count_ended(struct cluster *cluster, struct request *request) {
     request->ended = true;
     cluster->ended++;
-    cluster_outstanding_add(cluster, request->replica, -1);
+    if (request->replica != REQUEST_NO_REPLICA) {
+        cluster_outstanding_add(cluster, request->replica, -1);
+    }
+}
+
+void cluster_complete(struct cluster *cluster, uint32_t index, const struct progress *progress, i128 now) {
+    struct request_record record = record_of(cluster, index, progress);
+    count_ended(cluster, cluster_request(cluster, index));
     recorder_ended(&cluster->recorder, &record, cluster_in_window(cluster, key_of_instant(now)));
-    struct timeline *timeline = cluster_timeline(cluster, request->pool);
+    struct timeline *timeline = cluster_timeline(cluster, record.pool);
     if (timeline != NULL) {
         timeline_at_end(timeline, key_of_instant(now))->completed++;
     }
-    intake_request_ended(cluster, request, record.finish, false);
+    intake_request_ended(cluster, index, record.finish, false);
 }
 
 void cluster_reject(struct cluster *cluster, uint32_t index, enum reject_reason reason, int64_t key) {
-    struct request *request = &cluster->requests[index];
-    struct request_record record = cluster_record(cluster, request);
+    struct request *request = cluster_request(cluster, index);
+    const struct progress none = progress_none(request);
+    struct request_record record = record_of(cluster, index, request->has_progress ? request->progress : &none);
     record.status = REQUEST_REJECTED;
     record.reject_reason = reason;
     record.finish = LATENCY_NONE;
-    request->ended = true;
-    cluster->ended++;
-    if (request->replica != UINT32_MAX) {
-        cluster_outstanding_add(cluster, request->replica, -1);
-    }
+    count_ended(cluster, request);
     recorder_ended(&cluster->recorder, &record, key >= cluster->config->warmup_key);
-    struct timeline *timeline = cluster_timeline(cluster, request->pool);
+    struct timeline *timeline = cluster_timeline(cluster, record.pool);
     if (timeline != NULL) {
         timeline_at_start(timeline, key)->rejected++;
     }
-    intake_request_ended(cluster, request, instant_of_key(key), true);
-    cluster_request_free(cluster, index);
+    intake_request_ended(cluster, index, instant_of_key(key), true);
+    request_free(&cluster->slab, index);
 }
 
 /* ---- apart ---- */
@@ -332,27 +317,44 @@ static i128 end_of_run(struct cluster *cluster) {
     return cluster->last_step_end > last_arrival ? cluster->last_step_end : last_arrival;
 }
 
+struct open_request {
+    int64_t id;
+    uint32_t index;
+};
+
 static int compare_ids(const void *a, const void *b) {
-    const struct request *const *x = a;
-    const struct request *const *y = b;
-    return ((*x)->id > (*y)->id) - ((*x)->id < (*y)->id);
+    const struct open_request *x = a, *y = b;
+    return (x->id > y->id) - (x->id < y->id);
 }
 
+static void record_unfinished_one(struct cluster *cluster, uint32_t index, i128 cut) {
+    struct progress progress = cluster->engine->progress_of(cluster, index);
+    struct request_record record = record_of(cluster, index, &progress);
+    record.status = REQUEST_UNFINISHED;
+    record.e2e = record.tpot = record.finish = LATENCY_NONE;
+    recorder_unfinished(&cluster->recorder, &record, cut, cluster_request(cluster, index)->running);
+}
+
+/* All that have arrived and not ended, by id where somebody may look. */
 static void record_unfinished(struct cluster *cluster, i128 cut) {
-    const struct request **open = xcalloc(cluster->request_capacity + 1, sizeof *open);
+    const struct request_slab *slab = &cluster->slab;
+    struct open_request *open = slab->tagged ? xcalloc(slab->used + 1, sizeof *open) : NULL;
     size_t count = 0;
-    for (size_t i = 0; i < cluster->request_capacity; i++) {
-        if (cluster->requests[i].live && !cluster->requests[i].ended) {
-            cluster->engine->settle(cluster, (uint32_t)i);
-            open[count++] = &cluster->requests[i];
+    for (uint32_t i = 0; i < slab->used; i++) {
+        if (!slab->items[i].live || slab->items[i].ended) {
+            continue;
+        }
+        if (open != NULL) {
+            open[count++] = (struct open_request){slab->tags[i].id, i};
+        } else {
+            record_unfinished_one(cluster, i, cut);
         }
     }
-    qsort(open, count, sizeof(struct request *), compare_ids);
+    if (open != NULL) {
+        qsort(open, count, sizeof *open, compare_ids);
+    }
     for (size_t i = 0; i < count; i++) {
-        struct request_record record = cluster_record(cluster, open[i]);
-        record.status = REQUEST_UNFINISHED;
-        record.e2e = record.tpot = record.finish = LATENCY_NONE;
-        recorder_unfinished(&cluster->recorder, &record, cut, open[i]->running);
+        record_unfinished_one(cluster, open[i].index, cut);
     }
     free(open);
 }

@@ -88,20 +88,22 @@ static int64_t length_of(int64_t given, int64_t always, const struct length_spec
 static uint32_t new_request(struct cluster *cluster, uint32_t workload, const struct arrival *arrival) {
     struct intake *intake = &cluster->intakes[workload];
     const struct workload_config *config = config_of(cluster, workload);
-    uint32_t index = cluster_request_new(cluster);
-    struct request *request = &cluster->requests[index];
-    request->id = cluster->arrived++;
+    uint32_t index = request_new(&cluster->slab);
+    struct request *request = cluster_request(cluster, index);
+    if (cluster->slab.tagged) {
+        cluster->slab.tags[index] = (struct request_tag){.id = cluster->arrived, .client = arrival->client};
+    }
+    cluster->arrived++;
     request->ordinal = intake->ordinal++;
     request->arrival_key = arrival->key;
     request->draw = arrival->draw;
-    request->client = arrival->client;
-    request->workload = workload;
-    request->pool = config->pools[0];
-    request->input = length_of(arrival->input_tokens, intake->input_always, &config->input_tokens, intake->input_stream,
-                               arrival->draw);
-    request->output = length_of(arrival->output_tokens, intake->output_always, &config->output_tokens,
-                                intake->output_stream, arrival->draw);
-    request->visible_key = visible_key(config, arrival->key, request->input);
+    request->workload = (uint16_t)workload;
+    int64_t input = length_of(arrival->input_tokens, intake->input_always, &config->input_tokens, intake->input_stream,
+                              arrival->draw);
+    int64_t output = length_of(arrival->output_tokens, intake->output_always, &config->output_tokens,
+                               intake->output_stream, arrival->draw);
+    request_set_lengths(request, input, output);
+    request->visible_key = visible_key(config, arrival->key, input);
     return index;
 }
 
@@ -133,25 +135,17 @@ static void announce_invisible(struct cluster *cluster, uint32_t workload) {
 }
 
 static void push_invisible(struct cluster *cluster, uint32_t index) {
-    const struct request *request = &cluster->requests[index];
+    const struct request *request = cluster_request(cluster, index);
     struct pending pending = {request->visible_key, request->ordinal, index};
     pending_push(&cluster->intakes[request->workload].invisible, pending);
     announce_invisible(cluster, request->workload);
 }
 
 static void enqueue_centrally(struct cluster *cluster, uint32_t index, int64_t key) {
-    uint32_t pool = cluster->requests[index].pool;
+    uint32_t pool = cluster_pool_of(cluster, cluster_request(cluster, index));
     queue_push_back(&cluster->pools[pool].queue, index);
     cluster_pool_queue_changed(cluster, pool, instant_of_key(key));
     cluster->engine->pool_queue_grew(cluster, pool, key);
-}
-
-static uint32_t pool_of_replica(const struct cluster *cluster, uint32_t replica) {
-    uint32_t pool = 0;
-    while (replica >= cluster->pools[pool].end) {
-        pool++;
-    }
-    return pool;
 }
 
 static uint32_t pick_replica(struct cluster *cluster, const struct request *request) {
@@ -160,10 +154,13 @@ static uint32_t pick_replica(struct cluster *cluster, const struct request *requ
 
 /* Hands an accepted request to those who serve it. */
 static void hand_over(struct cluster *cluster, uint32_t index, int64_t key) {
+    if (cluster->engine->keeps_progress) {
+        request_start_progress(&cluster->slab, cluster_request(cluster, index));
+    }
     if (cluster->config->routing == ROUTING_CENTRAL_QUEUE) {
         enqueue_centrally(cluster, index, key);
     } else {
-        uint32_t replica = cluster->requests[index].replica;
+        uint32_t replica = cluster_request(cluster, index)->replica;
         cluster->engine->enqueue(cluster, index, key);
         if (cluster->ends_ordered) {
             cluster_lower_end(cluster, replica);
@@ -173,14 +170,15 @@ static void hand_over(struct cluster *cluster, uint32_t index, int64_t key) {
 
 /* The frontend of the request's replica, under central-queue of its pool, serves it after those before it. False if there is none. */
 static bool enter_frontend(struct cluster *cluster, uint32_t index) {
-    struct request *request = &cluster->requests[index];
-    const struct pool_config *pool = &cluster->config->pools[request->pool];
-    i128 service = pool->frontend_base + pool->frontend_per_input_token * request->input;
+    struct request *request = cluster_request(cluster, index);
+    const struct pool_state *pool_state = &cluster->pools[cluster_pool_of(cluster, request)];
+    const struct pool_config *pool = pool_state->config;
+    i128 service = pool->frontend_base + pool->frontend_per_input_token * request_input(request);
     if (service == 0) {
         return false;
     }
     bool central = cluster->config->routing == ROUTING_CENTRAL_QUEUE;
-    i128 *idle = &cluster->frontend_free[central ? cluster->pools[request->pool].begin : request->replica];
+    i128 *idle = &cluster->frontend_free[central ? pool_state->begin : request->replica];
     i128 visible = instant_of_key(request->visible_key);
     int64_t key = KEY_NEVER;
     *idle = (visible > *idle ? visible : *idle) + service;
@@ -193,7 +191,7 @@ static bool enter_frontend(struct cluster *cluster, uint32_t index) {
 }
 
 static void count_arrival(struct cluster *cluster, const struct request *request) {
-    struct timeline *timeline = cluster_timeline(cluster, request->pool);
+    struct timeline *timeline = cluster_timeline(cluster, cluster_pool_of(cluster, request));
     if (timeline != NULL) {
         timeline_at_start(timeline, request->arrival_key)->arrivals++;
     }
@@ -201,24 +199,24 @@ static void count_arrival(struct cluster *cluster, const struct request *request
 
 /* Routes a request, then lets its replica's pool accept or reject it. */
 static void route(struct cluster *cluster, uint32_t index) {
-    struct request *request = &cluster->requests[index];
+    struct request *request = cluster_request(cluster, index);
     int64_t key = request->visible_key;
     bool central = cluster->config->routing == ROUTING_CENTRAL_QUEUE;
     if (!central) {
         bool dealt = cluster->config->routing == ROUTING_ROUND_ROBIN;
-        request->replica = dealt ? request->turn : pick_replica(cluster, request);
-        request->pool = pool_of_replica(cluster, request->replica);
-        cluster_outstanding_add(cluster, request->replica, 1);
+        uint32_t replica = dealt ? request->turn : pick_replica(cluster, request);
+        request_set_replica(request, replica);
+        cluster_outstanding_add(cluster, replica, 1);
     }
     count_arrival(cluster, request);
-    const struct pool_config *pool = &cluster->config->pools[request->pool];
-    int64_t room = pool->max_model_len - request->input;
-    if (room > 0 && request->output > room) {
-        request->output = room;
+    const struct pool_config *pool = &cluster->config->pools[cluster_pool_of(cluster, request)];
+    int64_t input = request_input(request);
+    int64_t room = pool->max_model_len - input;
+    if (room > 0 && request_output(request) > room) {
+        request_set_lengths(request, input, room);
     }
-    request->target = request->input;
     enum reject_reason reason;
-    if (!pool_accepts(pool, request->input, request->output, &reason)) {
+    if (!pool_accepts(pool, input, request_output(request), &reason)) {
         cluster_reject(cluster, index, reason, key);
     } else if (!enter_frontend(cluster, index)) {
         hand_over(cluster, index, key);
@@ -240,7 +238,7 @@ void intake_arrival(struct cluster *cluster, uint32_t workload, int64_t key) {
         close_intake(cluster);
     }
     announce(cluster, workload);
-    struct request *request = &cluster->requests[index];
+    struct request *request = cluster_request(cluster, index);
     if (cluster->config->routing == ROUTING_ROUND_ROBIN) {
         request->turn = pick_replica(cluster, request);
     }
@@ -254,25 +252,26 @@ void intake_arrival(struct cluster *cluster, uint32_t workload, int64_t key) {
 void intake_visible(struct cluster *cluster, uint32_t workload) {
     struct pending pending = pending_pop(&cluster->intakes[workload].invisible);
     announce_invisible(cluster, workload);
-    if (cluster->requests[pending.request].routed) {
+    if (cluster_request(cluster, pending.request)->routed) {
         hand_over(cluster, pending.request, pending.key);
     } else {
         route(cluster, pending.request);
     }
 }
 
-void intake_request_ended(struct cluster *cluster, const struct request *request, i128 instant, bool rejected) {
-    struct intake *intake = &cluster->intakes[request->workload];
+void intake_request_ended(struct cluster *cluster, uint32_t index, i128 instant, bool rejected) {
+    uint32_t workload = cluster_request(cluster, index)->workload;
+    struct intake *intake = &cluster->intakes[workload];
     if (intake->source->type->ended != NULL) {
-        intake->source->type->ended(intake->source, request->client, instant, rejected);
-        announce(cluster, request->workload);
+        intake->source->type->ended(intake->source, cluster->slab.tags[index].client, instant, rejected);
+        announce(cluster, workload);
     }
 }
 
 void intake_count_invisible(struct cluster *cluster, uint32_t workload) {
     const struct pending_heap *heap = &cluster->intakes[workload].invisible;
     for (size_t i = 0; i < heap->count; i++) {
-        const struct request *request = &cluster->requests[heap->items[i].request];
+        const struct request *request = cluster_request(cluster, heap->items[i].request);
         if (!request->routed) {
             count_arrival(cluster, request);
         }

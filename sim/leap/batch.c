@@ -69,29 +69,29 @@ void batch_release(struct batch *batch) {
 }
 
 static void link_last(struct cluster *cluster, struct batch *batch, uint32_t index) {
-    struct request *request = &cluster->requests[index];
+    struct request *request = cluster_request(cluster, index);
     request->previous = batch->last;
     request->next = BATCH_NONE;
     if (batch->last == BATCH_NONE) {
         batch->first = index;
     } else {
-        cluster->requests[batch->last].next = index;
+        cluster_request(cluster, batch->last)->next = index;
     }
     batch->last = index;
     batch->count++;
 }
 
 static void unlink_request(struct cluster *cluster, struct batch *batch, uint32_t index) {
-    const struct request *request = &cluster->requests[index];
+    const struct request *request = cluster_request(cluster, index);
     if (request->previous == BATCH_NONE) {
         batch->first = request->next;
     } else {
-        cluster->requests[request->previous].next = request->next;
+        cluster_request(cluster, request->previous)->next = request->next;
     }
     if (request->next == BATCH_NONE) {
         batch->last = request->previous;
     } else {
-        cluster->requests[request->next].previous = request->previous;
+        cluster_request(cluster, request->next)->previous = request->previous;
     }
     batch->count--;
 }
@@ -131,18 +131,27 @@ static void choose_rank(struct batch *batch, struct request *request) {
 }
 
 void batch_admit(struct cluster *cluster, struct batch *batch, uint32_t index) {
-    struct request *request = &cluster->requests[index];
+    struct request *request = cluster_request(cluster, index);
     if (batch->ranks != NULL) {
         choose_rank(batch, request);
     }
     link_last(cluster, batch, index);
-    request->admission = cluster->admissions++;
+    if (!request->has_progress) {
+        request_start_progress(&cluster->slab, request);
+    }
+    batch->admissions = batch->count == 1 ? 0 : batch->admissions + 1;
+    request->progress->admission = batch->admissions;
     request->running = true;
     request->decoding = false;
     add_prefiller(batch, index);
 }
 
 /* ---- decoders ---- */
+
+/* A decoder's context when `steps` was 0. */
+static int64_t base_of(const struct request *request) {
+    return request_input(request) + request_output(request) - 1 - request->end_step;
+}
 
 static size_t residue_of(int64_t base, int64_t block_size) {
     int64_t residue = base % block_size;
@@ -164,7 +173,7 @@ static void count_emitter(struct cluster *cluster, struct batch *batch, const st
 
 /* The step count at which a decoder's context fills the window. */
 static int64_t crossing_of(const struct leap_replica *replica, const struct request *request) {
-    return replica->shared->window - request->base;
+    return replica->shared->window - base_of(request);
 }
 
 /* Whether a decoder fills the window while it is one. (A finished one of a static batch grows on.) */
@@ -183,21 +192,22 @@ static void count_growing(struct batch *batch, const struct request *request, in
     }
 }
 
-static void start_growing(struct leap_replica *replica, uint32_t index, const struct request *request) {
+static void start_growing(struct leap_replica *replica, uint32_t index, const struct request *request,
+                          int64_t context) {
     struct batch *batch = &replica->batch;
-    if (request->computed >= replica->shared->window) {
+    if (context >= replica->shared->window) {
         return;
     }
-    count_growing(batch, request, 1, request->computed);
+    count_growing(batch, request, 1, context);
     if (crosses(replica, request)) {
-        completions_insert(&batch->crossings, (struct completion){crossing_of(replica, request), index});
+        completions_insert(&batch->crossings,
+                           (struct completion){.step = crossing_of(replica, request), .request = index});
     }
 }
 
-/* `computed` is true. */
-static void stop_growing(struct leap_replica *replica, const struct request *request) {
-    if (request->computed < replica->shared->window) {
-        count_growing(&replica->batch, request, -1, -request->computed);
+static void stop_growing(struct leap_replica *replica, const struct request *request, int64_t context) {
+    if (context < replica->shared->window) {
+        count_growing(&replica->batch, request, -1, -context);
     }
 }
 
@@ -206,7 +216,7 @@ static void pass_crossings(const struct cluster *cluster, struct batch *batch, i
     CHECK_SLOW(batch_next_crossing(batch) >= batch->steps);
     while (batch_next_crossing(batch) == batch->steps) {
         uint32_t index = batch->crossings.items[batch->crossings.head++].request;
-        count_growing(batch, &cluster->requests[index], -1, -window);
+        count_growing(batch, cluster_request(cluster, index), -1, -window);
     }
 }
 
@@ -240,25 +250,26 @@ static void count_on_rank(struct batch *batch, const struct request *request, in
 /* An explicit sequence, in no list but the order of admission, becomes a decoder. */
 static void add_decoder(struct cluster *cluster, struct leap_replica *replica, uint32_t index) {
     struct batch *batch = &replica->batch;
-    struct request *request = &cluster->requests[index];
+    struct request *request = cluster_request(cluster, index);
+    struct progress *progress = request->progress;
     request->decoding = true;
     request->joined = true;
-    request->base = request->computed - batch->steps;
-    request->end_step = batch->steps + request->output - request->emitted;
+    request->end_step = batch->steps + request_output(request) - progress->emitted;
+    CHECK(base_of(request) == progress->computed - batch->steps);
     batch->decoding++;
-    batch->context += request->computed;
-    batch->residues[residue_in(replica, request->base)]++;
+    batch->context += progress->computed;
+    batch->residues[residue_in(replica, base_of(request))]++;
     if (!replica->shared->keeps_blocks) { /* as many as its context needs: they follow from the aggregates now */
-        replica->held_blocks -= request->blocks;
-        request->blocks = 0;
+        replica->held_blocks -= progress->blocks;
+        progress->blocks = 0;
     }
-    replica->regenerating += request->emitted < request->delivered;
+    replica->regenerating += progress->emitted < progress->delivered;
     count_emitter(cluster, batch, request, 1);
     list_add(&batch->joined, &batch->joined_count, &batch->joined_capacity, index);
-    completions_insert(&batch->ends, (struct completion){request->end_step, index});
+    completions_insert(&batch->ends, (struct completion){request->end_step, index, progress->admission});
     if (replica->shared->extended) {
-        count_on_rank(batch, request, 1, request->computed);
-        start_growing(replica, index, request);
+        count_on_rank(batch, request, 1, progress->computed);
+        start_growing(replica, index, request, progress->computed);
     }
 }
 
@@ -267,67 +278,93 @@ void batch_start_decoding(struct cluster *cluster, struct leap_replica *replica,
     add_decoder(cluster, replica, index);
 }
 
-void batch_settle(const struct batch *batch, struct request *request) {
+struct progress batch_progress_of(const struct batch *batch, const struct request *request) {
+    struct progress progress;
     int64_t left = request->end_step - batch->steps;
-    request->computed = request->base + batch->steps;
-    request->emitted = left > 0 ? request->output - left : request->output;
-    if (request->emitted > request->delivered) {
-        request->delivered = request->emitted;
+    if (request->has_progress) {
+        progress = *request->progress;
+    } else {
+        progress = progress_none(request);
+        progress.first_scheduled = request_first_scheduled(request);
+        progress.first_token = request_first_token(request);
     }
-    if (request->computed > request->high_water) {
-        request->high_water = request->computed;
+    progress.computed = base_of(request) + batch->steps;
+    progress.emitted = left > 0 ? request_output(request) - left : request_output(request);
+    if (progress.emitted > progress.delivered) {
+        progress.delivered = progress.emitted;
+    }
+    if (progress.computed > progress.high_water) {
+        progress.high_water = progress.computed;
     }
     if (!request->joined && !request->padding) {
-        request->last_token = batch->last_token_at;
+        progress.last_token = batch->last_token_at;
     }
+    return progress;
 }
 
-void batch_remove(struct cluster *cluster, struct leap_replica *replica, uint32_t index) {
+void batch_settle(struct cluster *cluster, const struct batch *batch, struct request *request) {
+    struct progress progress = batch_progress_of(batch, request);
+    if (!request->has_progress) {
+        request_start_progress(&cluster->slab, request);
+    }
+    *request->progress = progress;
+}
+
+/* Takes a decoder out of the aggregates. */
+static void remove_decoder(struct cluster *cluster, struct leap_replica *replica, uint32_t index) {
     struct batch *batch = &replica->batch;
-    struct request *request = &cluster->requests[index];
-    unlink_request(cluster, batch, index);
-    request->running = false;
-    if (batch->ranks != NULL) {
-        batch->ranks[request->rank].running--;
-    }
-    if (!request->decoding) {
-        if (!replica->walked) {
-            list_drop(batch->prefilling, &batch->prefilling_count, index);
-        }
-        return;
-    }
-    batch_settle(batch, request);
+    struct request *request = cluster_request(cluster, index);
+    int64_t context = base_of(request) + batch->steps;
     if (request->joined) {
         list_drop(batch->joined, &batch->joined_count, index);
     }
     request->decoding = request->joined = false;
     batch->decoding--;
-    batch->context -= request->computed;
+    batch->context -= context;
     if (replica->shared->extended) {
-        count_on_rank(batch, request, -1, -request->computed);
-        stop_growing(replica, request);
+        count_on_rank(batch, request, -1, -context);
+        stop_growing(replica, request, context);
     }
-    batch->residues[residue_in(replica, request->base)]--;
-    replica->regenerating -= request->emitted < request->delivered;
+    batch->residues[residue_in(replica, base_of(request))]--;
+    if (request->has_progress) {
+        replica->regenerating -= request->progress->emitted < request->progress->delivered;
+    }
     if (!request->padding) {
         count_emitter(cluster, batch, request, -1);
     }
 }
 
+void batch_remove(struct cluster *cluster, struct leap_replica *replica, uint32_t index) {
+    struct batch *batch = &replica->batch;
+    struct request *request = cluster_request(cluster, index);
+    unlink_request(cluster, batch, index);
+    request->running = false;
+    if (batch->ranks != NULL) {
+        batch->ranks[request->rank].running--;
+    }
+    if (request->decoding) {
+        remove_decoder(cluster, replica, index);
+    } else if (!replica->walked) {
+        list_drop(batch->prefilling, &batch->prefilling_count, index);
+    }
+}
+
 void batch_dissolve(struct cluster *cluster, struct leap_replica *replica) {
     struct batch *batch = &replica->batch;
-    for (uint32_t index = batch->first; index != BATCH_NONE; index = cluster->requests[index].next) {
-        struct request *request = &cluster->requests[index];
+    batch->admissions = 0;
+    for (uint32_t index = batch->first; index != BATCH_NONE; index = cluster_request(cluster, index)->next) {
+        struct request *request = cluster_request(cluster, index);
         if (request->decoding) {
-            batch_settle(batch, request);
+            batch_settle(cluster, batch, request);
             if (!replica->shared->keeps_blocks) {
-                request->blocks = leap_blocks_for(replica, request->computed);
-                replica->held_blocks += request->blocks;
+                request->progress->blocks = leap_blocks_for(replica, request->progress->computed);
+                replica->held_blocks += request->progress->blocks;
             }
-            batch->residues[residue_in(replica, request->base)]--;
+            batch->residues[residue_in(replica, base_of(request))]--;
             count_emitter(cluster, batch, request, -1);
             request->decoding = request->joined = false;
         }
+        request->progress->admission = ++batch->admissions;
     }
     batch->decoding = batch->context = replica->regenerating = 0;
     batch->growing = batch->growing_context = 0;
@@ -342,9 +379,9 @@ void batch_dissolve(struct cluster *cluster, struct leap_replica *replica) {
 void batch_regroup(struct cluster *cluster, struct leap_replica *replica) {
     struct batch *batch = &replica->batch;
     batch->prefilling_count = 0;
-    for (uint32_t index = batch->first; index != BATCH_NONE; index = cluster->requests[index].next) {
-        const struct request *request = &cluster->requests[index];
-        if (request->computed < request->target) {
+    for (uint32_t index = batch->first; index != BATCH_NONE; index = cluster_request(cluster, index)->next) {
+        const struct request *request = cluster_request(cluster, index);
+        if (request->progress->computed < request->progress->target) {
             add_prefiller(batch, index);
         } else {
             add_decoder(cluster, replica, index);
@@ -352,9 +389,14 @@ void batch_regroup(struct cluster *cluster, struct leap_replica *replica) {
     }
 }
 
+void batch_renumber(struct cluster *cluster, struct leap_replica *replica) {
+    batch_dissolve(cluster, replica);
+    batch_regroup(cluster, replica);
+}
+
 void batch_stop_emitting(struct cluster *cluster, struct batch *batch, uint32_t index) {
-    struct request *request = &cluster->requests[index];
-    batch_settle(batch, request);
+    struct request *request = cluster_request(cluster, index);
+    batch_settle(cluster, batch, request);
     request->padding = true;
     count_emitter(cluster, batch, request, -1);
 }
@@ -386,11 +428,11 @@ static void forget(struct completions *queue, uint32_t index, int64_t step) {
 }
 
 void batch_forget_end(const struct cluster *cluster, struct batch *batch, uint32_t index) {
-    forget(&batch->ends, index, cluster->requests[index].end_step);
+    forget(&batch->ends, index, cluster_request(cluster, index)->end_step);
 }
 
 void batch_forget_crossing(const struct cluster *cluster, struct leap_replica *replica, uint32_t index) {
-    const struct request *request = &cluster->requests[index];
+    const struct request *request = cluster_request(cluster, index);
     if (crosses(replica, request)) {
         forget(&replica->batch.crossings, index, crossing_of(replica, request));
     }

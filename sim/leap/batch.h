@@ -1,7 +1,8 @@
 /* batch.h - the batch of one replica as aggregates: what a step costs depends on sums alone.
  *
  * A *decoder* emits a token in each step. Its context is `base + steps`, where `steps` counts the steps that decoded, so that a step changes no
- * decoder: it adds one to `steps` and `decoding` to `context`. (A step of prompts alone leaves `steps` as it is.) A decoder ends when `steps` reaches a number known when it joins; a queue holds these. Blocks: a
+ * decoder: it adds one to `steps` and `decoding` to `context`. (A step of prompts alone leaves `steps` as it is.) A decoder ends when `steps` reaches a number known when it joins; a queue holds these.
+ * Its base follows from that number: the last token is emitted with all others' KV stored. Blocks: a
  * decoder needs one more in a step that starts with its context a multiple of the block size, which its residue says.
  * With a window (windowed layers read at most so much of a context) a decoder *grows* until its context fills it, and a queue holds the steps
  * at which decoders do: their windowed contexts sum to `growing_context` + a window for each of the others.
@@ -15,10 +16,10 @@
 
 #include "base/check.h"
 #include "base/int128.h"
+#include "sim/engine/request.h"
 
 struct cluster;
 struct leap_replica;
-struct request;
 
 #define BATCH_NONE UINT32_MAX
 
@@ -26,6 +27,7 @@ struct completion {
     int64_t
         step; /* the count of steps at whose end the decoder has emitted its last token, or its context fills the window */
     uint32_t request;
+    uint32_t admission; /* of the request */
 };
 
 /* Decoders by step, earliest first: all that emit, or those that fill the window. Joins are mostly in that order already: answers of one length always are. A heap,
@@ -52,6 +54,7 @@ struct batch_rank {
 
 struct batch {
     uint32_t first, last; /* in order of admission; BATCH_NONE: empty */
+    uint32_t admissions;  /* since it was empty, or since batch_renumber: a request's place in that order */
     int64_t count;
     int64_t steps;
     int64_t decoding; /* decoders, padded ones included */
@@ -91,8 +94,14 @@ void batch_dissolve(struct cluster *cluster, struct leap_replica *replica);
 /* The reverse: explicit sequences decode or prefill again. */
 void batch_regroup(struct cluster *cluster, struct leap_replica *replica);
 
-/* Makes a decoder's own numbers true (computed, emitted, delivered, last_token); it stays one. */
-void batch_settle(const struct batch *batch, struct request *request);
+/* What a decoder's progress is now, whether it has one or not. */
+struct progress batch_progress_of(const struct batch *batch, const struct request *request);
+
+/* Gives a decoder a progress that is true; it stays one. */
+void batch_settle(struct cluster *cluster, const struct batch *batch, struct request *request);
+
+/* Admissions are numbered anew, in their order, before their counter overflows. Not in a step. */
+void batch_renumber(struct cluster *cluster, struct leap_replica *replica);
 
 /* Blocks that the decoders take for the step that starts after `ahead` more steps. */
 int64_t batch_blocks_needed(const struct batch *batch, int64_t block_size, int64_t ahead);
@@ -106,11 +115,11 @@ static inline int64_t batch_next_end(const struct batch *batch) {
     return ends->head < ends->tail ? ends->items[ends->head].step : INT64_MAX;
 }
 
-/* Takes the next decoder that ends at `steps`; BATCH_NONE if there is none (left). */
-static inline uint32_t batch_pop_end(struct batch *batch) {
+/* Takes the next decoder that ends at `steps`; NULL if there is none (left). It is good until the queue changes. */
+static inline const struct completion *batch_pop_end(struct batch *batch) {
     int64_t next = batch_next_end(batch);
     CHECK(next >= batch->steps);
-    return next == batch->steps ? batch->ends.items[batch->ends.head++].request : BATCH_NONE;
+    return next == batch->steps ? &batch->ends.items[batch->ends.head++] : NULL;
 }
 
 /* A decoder that is about to leave does not end any more, */

@@ -20,8 +20,8 @@ int64_t leap_free_blocks(const struct leap_replica *replica, int64_t ahead) {
                : free_blocks - batch_blocks(&replica->batch, replica->config->block_size, ahead);
 }
 
-bool leap_hold(struct leap_replica *replica, struct request *request, int64_t tokens) {
-    int64_t lacking = leap_blocks_for(replica, tokens) - request->blocks;
+bool leap_hold(struct leap_replica *replica, struct progress *progress, int64_t tokens) {
+    int64_t lacking = leap_blocks_for(replica, tokens) - progress->blocks;
     if (lacking <= 0) {
         return true;
     }
@@ -29,7 +29,7 @@ bool leap_hold(struct leap_replica *replica, struct request *request, int64_t to
         return false;
     }
     replica->held_blocks += lacking;
-    request->blocks += lacking;
+    progress->blocks += lacking;
     return true;
 }
 
@@ -39,14 +39,14 @@ void leap_admit_head(struct cluster *cluster, struct leap_replica *replica, i128
 
 void leap_reject_head(struct cluster *cluster, struct leap_replica *replica, i128 now) {
     uint32_t request = leap_pop_waiting(cluster, replica, now);
-    leap_promise(replica, &cluster->requests[request], -1);
+    leap_promise(replica, cluster_request(cluster, request), -1);
     cluster_reject(cluster, request, REJECT_NEVER_ADMITTED, key_of_instant(now));
 }
 
 /* The chunk's part in windowed layers, and its rank's. */
 static void give_chunk_extended(struct leap_replica *replica, const struct request *request, int64_t tokens) {
-    i128 attention_x2 = attention_x2_of_chunk(request->computed, tokens);
-    i128 window_x2 = window_attention_x2_of_chunk(replica->shared->window, request->computed, tokens);
+    i128 attention_x2 = attention_x2_of_chunk(request->progress->computed, tokens);
+    i128 window_x2 = window_attention_x2_of_chunk(replica->shared->window, request->progress->computed, tokens);
     replica->work.prefill_window_attention_x2 += window_x2;
     if (replica->rank_works != NULL) {
         replica->rank_works[request->rank].prefill_attention_x2 += attention_x2;
@@ -55,16 +55,17 @@ static void give_chunk_extended(struct leap_replica *replica, const struct reque
 }
 
 void leap_give_chunk(struct cluster *cluster, struct leap_replica *replica, uint32_t index, int64_t tokens, i128 now) {
-    struct request *request = &cluster->requests[index];
+    const struct request *request = cluster_request(cluster, index);
+    struct progress *progress = request->progress;
     struct step_work *work = &replica->work;
-    CHECK(tokens > 0 && request->chunk == 0);
-    request->chunk = tokens;
-    if (request->first_scheduled == LATENCY_NONE) {
-        request->first_scheduled = now;
+    CHECK(tokens > 0 && progress->chunk == 0);
+    progress->chunk = tokens;
+    if (progress->first_scheduled == LATENCY_NONE) {
+        progress->first_scheduled = now;
     }
     work->prefill_seqs++;
     work->prefill_tokens += tokens;
-    work->prefill_attention_x2 += attention_x2_of_chunk(request->computed, tokens);
+    work->prefill_attention_x2 += attention_x2_of_chunk(progress->computed, tokens);
     if (replica->shared->extended) {
         give_chunk_extended(replica, request, tokens);
     }
@@ -84,21 +85,23 @@ void leap_count_decoders_extended(struct leap_replica *replica) {
 
 uint32_t leap_preempt_latest(struct cluster *cluster, struct leap_replica *replica, i128 now) {
     uint32_t index = replica->batch.last;
-    struct request *request = &cluster->requests[index];
+    struct request *request = cluster_request(cluster, index);
     if (request->decoding) {
         batch_forget_end(cluster, &replica->batch, index);
         batch_forget_crossing(cluster, replica, index);
+        batch_settle(cluster, &replica->batch, request);
     }
     batch_remove(cluster, replica, index);
-    replica->held_blocks -= request->blocks;
-    replica->kv_tokens -= request->computed;
-    request->blocks = 0;
+    struct progress *progress = request->progress;
+    replica->held_blocks -= progress->blocks;
+    replica->kv_tokens -= progress->computed;
+    progress->blocks = 0;
     if (replica->config->batching.on_preempt == ON_PREEMPT_RESTART) {
-        request->emitted = 0;
+        progress->emitted = 0;
     }
-    request->target = request->input + request->emitted;
-    request->computed = 0;
-    request->preemptions++;
+    progress->target = request_input(request) + progress->emitted;
+    progress->computed = 0;
+    progress->preemptions++;
     replica->preempted = true;
     int64_t key = key_of_instant(now);
     struct timeline *timeline = cluster_timeline(cluster, replica->pool);
@@ -126,7 +129,7 @@ static int64_t least(int64_t a, int64_t b) {
 }
 
 int64_t leap_chunk_wanted(const struct batching_config *batching, const struct request *request, int64_t budget) {
-    int64_t rest = least(request->target - request->computed, budget);
+    int64_t rest = least(leap_target_left(request), budget);
     return batching->chunk > 0 ? least(rest, batching->chunk) : rest;
 }
 
@@ -134,10 +137,10 @@ int64_t leap_chunk_wanted(const struct batching_config *batching, const struct r
 static bool prefillers_come_last(const struct cluster *cluster, const struct batch *batch) {
     uint32_t index = batch->last;
     for (size_t i = 0; i < batch->prefilling_count; i++) {
-        if (index == BATCH_NONE || cluster->requests[index].decoding) {
+        if (index == BATCH_NONE || cluster_request(cluster, index)->decoding) {
             return false;
         }
-        index = cluster->requests[index].previous;
+        index = cluster_request(cluster, index)->previous;
     }
     return true;
 }
@@ -149,9 +152,9 @@ static bool nothing_is_short(const struct cluster *cluster, const struct leap_re
     int64_t tokens = batch->decoding;
     int64_t blocks = 0;
     for (size_t i = 0; i < batch->prefilling_count; i++) {
-        const struct request *request = &cluster->requests[batch->prefilling[i]];
+        const struct request *request = cluster_request(cluster, batch->prefilling[i]);
         int64_t chunk = leap_chunk_wanted(batching, request, INT64_MAX);
-        int64_t lacking = leap_blocks_for(replica, request->computed + chunk) - request->blocks;
+        int64_t lacking = leap_blocks_for(replica, request->progress->computed + chunk) - request->progress->blocks;
         tokens += chunk;
         blocks += lacking > 0 ? lacking : 0;
     }
@@ -161,9 +164,9 @@ static bool nothing_is_short(const struct cluster *cluster, const struct leap_re
 /* Serves one prefiller, preempting the latest while blocks run out; false if it had to go itself. */
 static bool serve_prefiller(struct cluster *cluster, struct leap_replica *replica, uint32_t index, int64_t *budget,
                             i128 now, bool *preempted) {
-    struct request *request = &cluster->requests[index];
+    const struct request *request = cluster_request(cluster, index);
     int64_t tokens = leap_chunk_wanted(&replica->config->batching, request, *budget);
-    while (!leap_hold(replica, request, request->computed + tokens)) {
+    while (!leap_hold(replica, request->progress, request->progress->computed + tokens)) {
         *preempted = true;
         if (leap_preempt_latest(cluster, replica, now) == index) {
             return false;

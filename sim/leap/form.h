@@ -27,7 +27,7 @@ static inline int64_t leap_blocks_for(const struct leap_replica *replica, int64_
 
 /* A request comes to the replica (+1) or leaves it (-1). */
 static inline void leap_promise(struct leap_replica *replica, const struct request *request, int64_t sign) {
-    replica->promised_blocks += sign * leap_blocks_for(replica, request->input + request->output);
+    replica->promised_blocks += sign * leap_blocks_for(replica, request_input(request) + request_output(request));
 }
 
 /* The number of blocks that are free besides those that hold the decoders' contexts `ahead` steps from now. */
@@ -43,7 +43,22 @@ static inline bool leap_have_blocks(const struct leap_replica *replica, int64_t 
 }
 
 /* Takes blocks until the request holds enough for `tokens`; false, and nothing taken, if they are not free. */
-bool leap_hold(struct leap_replica *replica, struct request *request, int64_t tokens);
+bool leap_hold(struct leap_replica *replica, struct progress *progress, int64_t tokens);
+
+/* The progress of a request that is about to be admitted; started if it has none. */
+static inline struct progress *leap_progress(struct cluster *cluster, struct request *request) {
+    return request->has_progress ? request->progress : request_start_progress(&cluster->slab, request);
+}
+
+/* Tokens that a request has generated that is no decoder. */
+static inline int64_t leap_emitted(const struct request *request) {
+    return request->has_progress ? request->progress->emitted : 0;
+}
+
+/* Tokens that a request has yet to prefill: all, where it has not begun. */
+static inline int64_t leap_target_left(const struct request *request) {
+    return request->has_progress ? request->progress->target - request->progress->computed : request_input(request);
+}
 
 /* Moves the head of the queue into the batch. */
 void leap_admit_head(struct cluster *cluster, struct leap_replica *replica, i128 now);

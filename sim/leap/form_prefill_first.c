@@ -14,26 +14,27 @@ static int64_t continue_cut_prompt(struct cluster *cluster, struct leap_replica 
     if (batch->prefilling_count == 0) {
         return budget;
     }
-    const struct request *request = &cluster->requests[batch->prefilling[0]];
-    int64_t rest = request->target - request->computed;
+    const struct request *request = cluster_request(cluster, batch->prefilling[0]);
+    int64_t rest = leap_target_left(request);
     int64_t tokens = rest < budget ? rest : budget;
     leap_give_chunk(cluster, replica, batch->prefilling[0], tokens, now);
     return budget - tokens;
 }
 
 static int64_t tokens_of_head(const struct batching_config *batching, const struct request *head, int64_t budget) {
-    if (head->target <= budget) {
-        return head->target;
+    if (request_target(head) <= budget) {
+        return request_target(head);
     }
     if (batching->chunk > 0) {
         return budget;
     }
-    bool can_never_fit = head->target > step_budget(batching);
-    return can_never_fit && budget == step_budget(batching) ? head->target : 0;
+    bool can_never_fit = request_target(head) > step_budget(batching);
+    return can_never_fit && budget == step_budget(batching) ? request_target(head) : 0;
 }
 
 static int64_t tokens_ahead(const struct leap_replica *replica, const struct request *request) {
-    int64_t rest = request->decoding ? request->end_step - replica->batch.steps : request->output - request->emitted;
+    int64_t rest =
+        request->decoding ? request->end_step - replica->batch.steps : request_output(request) - leap_emitted(request);
     return rest < ESTIMATE_TOKENS_MAX ? rest : ESTIMATE_TOKENS_MAX;
 }
 
@@ -41,11 +42,11 @@ static int64_t tokens_ahead(const struct leap_replica *replica, const struct req
  * others'. */
 static bool answers_have_room(const struct cluster *cluster, const struct leap_replica *replica,
                               const struct request *head, int64_t running) {
-    int64_t blocks = leap_blocks_for(replica, head->target) + replica->config->batching.watermark_blocks;
+    int64_t blocks = leap_blocks_for(replica, request_target(head)) + replica->config->batching.watermark_blocks;
     int64_t spare = (leap_free_blocks(replica, replica->granted) - blocks) * replica->config->block_size;
     int64_t before = 0, now = tokens_ahead(replica, head);
-    for (uint32_t i = replica->batch.first; i != BATCH_NONE; i = cluster->requests[i].next) {
-        *(running-- > 0 ? &before : &now) += tokens_ahead(replica, &cluster->requests[i]);
+    for (uint32_t i = replica->batch.first; i != BATCH_NONE; i = cluster_request(cluster, i)->next) {
+        *(running-- > 0 ? &before : &now) += tokens_ahead(replica, cluster_request(cluster, i));
     }
     return (int64_t)(((i128)before * replica->new_token_ratio) >> NEW_TOKEN_RATIO_SHIFT) + now <= spare;
 }
@@ -54,7 +55,7 @@ static bool answers_have_room(const struct cluster *cluster, const struct leap_r
 static bool head_has_room(const struct cluster *cluster, struct leap_replica *replica, const struct request *head,
                           int64_t running) {
     const struct batching_config *batching = &replica->config->batching;
-    int64_t blocks = leap_blocks_for(replica, head->target) + batching->watermark_blocks;
+    int64_t blocks = leap_blocks_for(replica, request_target(head)) + batching->watermark_blocks;
     if (replica->batch.count >= batching->max_num_seqs || !leap_have_blocks(replica, replica->granted, blocks)) {
         return false;
     }
@@ -69,12 +70,12 @@ static bool head_has_room(const struct cluster *cluster, struct leap_replica *re
 /* Steps of decodes have passed, or one has preempted. */
 static void update_ratio(const struct cluster *cluster, struct leap_replica *replica) {
     int64_t generated = 0, asked = 1;
-    for (uint32_t i = replica->batch.first; i != BATCH_NONE; i = cluster->requests[i].next) {
-        const struct request *request = &cluster->requests[i];
-        int64_t emitted =
-            request->decoding ? request->output - (request->end_step - replica->batch.steps) : request->emitted;
+    for (uint32_t i = replica->batch.first; i != BATCH_NONE; i = cluster_request(cluster, i)->next) {
+        const struct request *request = cluster_request(cluster, i);
+        int64_t emitted = request->decoding ? request_output(request) - (request->end_step - replica->batch.steps)
+                                            : leap_emitted(request);
         generated += emitted + ESTIMATE_RETRACT_STEPS;
-        asked += request->output;
+        asked += request_output(request);
     }
     i128 share = ((i128)generated << NEW_TOKEN_RATIO_SHIFT) / asked;
     i128 whole = (i128)1 << NEW_TOKEN_RATIO_SHIFT;
@@ -125,7 +126,7 @@ static void admit_prompts(struct cluster *cluster, struct leap_replica *replica,
     int64_t running = replica->batch.count;
     while (replica->received > 0 && budget > 0) {
         uint32_t index = leap_waiting_at(replica, 0);
-        struct request *head = &cluster->requests[index];
+        struct request *head = cluster_request(cluster, index);
         if (!head_has_room(cluster, replica, head, running)) {
             if (replica->batch.count > 0) {
                 return;
@@ -138,7 +139,7 @@ static void admit_prompts(struct cluster *cluster, struct leap_replica *replica,
         if (tokens == 0) {
             return;
         }
-        CHECK(leap_hold(replica, head, head->target));
+        CHECK(leap_hold(replica, leap_progress(cluster, head), request_target(head)));
         leap_admit_head(cluster, replica, now);
         replica->received--;
         leap_give_chunk(cluster, replica, index, tokens, now);

@@ -8,7 +8,7 @@ static int64_t blocks_at_end(const struct cluster *cluster, const struct leap_re
                              int64_t longest) {
     int64_t blocks = 0;
     for (size_t i = 0; i < count; i++) {
-        int64_t input = cluster->requests[leap_waiting_at(replica, i)].input;
+        int64_t input = request_input(cluster_request(cluster, leap_waiting_at(replica, i)));
         blocks += leap_blocks_for(replica, input + longest - 1);
     }
     return blocks;
@@ -20,7 +20,7 @@ static size_t fitting(const struct cluster *cluster, const struct leap_replica *
     size_t count = 0;
     *longest = 0;
     for (; count < leap_waiting(replica) && (int64_t)count < batching->max_num_seqs; count++) {
-        int64_t output = cluster->requests[leap_waiting_at(replica, count)].output;
+        int64_t output = request_output(cluster_request(cluster, leap_waiting_at(replica, count)));
         output = output > *longest ? output : *longest;
         if (blocks_at_end(cluster, replica, count + 1, output) > room) {
             return count;
@@ -33,7 +33,7 @@ static size_t fitting(const struct cluster *cluster, const struct leap_replica *
 static void form_batch(struct cluster *cluster, struct leap_replica *replica, i128 now, i128 *wake) {
     const struct batching_config *batching = &replica->config->batching;
     while (leap_waiting(replica) > 0 && replica->batch.count == 0) {
-        int64_t oldest = cluster->requests[leap_waiting_at(replica, 0)].visible_key;
+        int64_t oldest = cluster_request(cluster, leap_waiting_at(replica, 0))->visible_key;
         i128 patience = instant_of_key(oldest) + batching->max_wait;
         if ((int64_t)leap_waiting(replica) < batching->max_num_seqs && patience > now) {
             *wake = patience;
@@ -45,9 +45,9 @@ static void form_batch(struct cluster *cluster, struct leap_replica *replica, i1
             leap_reject_head(cluster, replica, now);
         }
         for (size_t i = 0; i < count; i++) {
-            struct request *request = &cluster->requests[leap_waiting_at(replica, 0)];
+            const struct request *request = cluster_request(cluster, leap_waiting_at(replica, 0));
             leap_admit_head(cluster, replica, now);
-            CHECK(leap_hold(replica, request, request->input + longest - 1));
+            CHECK(leap_hold(replica, request->progress, request_input(request) + longest - 1));
         }
     }
 }
@@ -57,8 +57,8 @@ static void form(struct cluster *cluster, struct leap_replica *replica, i128 now
     form_batch(cluster, replica, now, wake);
     int64_t budget = replica->config->batching.max_num_batched_tokens;
     for (size_t i = 0; i < batch->prefilling_count && budget > 0; i++) {
-        const struct request *request = &cluster->requests[batch->prefilling[i]];
-        int64_t rest = request->target - request->computed;
+        const struct request *request = cluster_request(cluster, batch->prefilling[i]);
+        int64_t rest = leap_target_left(request);
         int64_t tokens = rest < budget ? rest : budget;
         leap_give_chunk(cluster, replica, batch->prefilling[i], tokens, now);
         budget -= tokens;

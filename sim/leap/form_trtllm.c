@@ -4,14 +4,15 @@
 
 static int64_t tokens_of_newcomer(const struct batching_config *batching, const struct request *request,
                                   int64_t budget) {
-    if (request->target <= budget || batching->chunk > 0) {
+    if (request_target(request) <= budget || batching->chunk > 0) {
         return leap_chunk_wanted(batching, request, budget);
     }
-    return budget == batching->max_num_batched_tokens ? request->target : 0;
+    return budget == batching->max_num_batched_tokens ? request_target(request) : 0;
 }
 
 static int64_t tokens_to_hold(const struct leap_replica *replica, const struct request *request) {
-    return replica->shared->keeps_blocks ? request->input + request->output - 1 : request->target;
+    return replica->shared->keeps_blocks ? request_input(request) + request_output(request) - 1
+                                         : request_target(request);
 }
 
 /* How many of the waiting join this step, and the tokens of theirs in it. */
@@ -23,7 +24,7 @@ static size_t joining(const struct cluster *cluster, const struct leap_replica *
     size_t count = 0;
     *prompt_tokens = 0;
     for (; count < leap_waiting(replica) && (int64_t)count < most && budget > 0; count++) {
-        const struct request *request = &cluster->requests[leap_waiting_at(replica, count)];
+        const struct request *request = cluster_request(cluster, leap_waiting_at(replica, count));
         int64_t tokens = tokens_of_newcomer(batching, request, budget);
         blocks -= leap_blocks_for(replica, tokens_to_hold(replica, request));
         if (tokens == 0 || blocks < 0) {
@@ -62,9 +63,9 @@ static void admit(struct cluster *cluster, struct leap_replica *replica, i128 no
     }
     for (; count > 0; count--) {
         uint32_t index = leap_waiting_at(replica, 0);
-        struct request *request = &cluster->requests[index];
+        struct request *request = cluster_request(cluster, index);
         int64_t tokens = tokens_of_newcomer(batching, request, budget);
-        CHECK(leap_hold(replica, request, tokens_to_hold(replica, request)));
+        CHECK(leap_hold(replica, leap_progress(cluster, request), tokens_to_hold(replica, request)));
         leap_admit_head(cluster, replica, now);
         leap_give_chunk(cluster, replica, index, tokens, now);
         budget -= tokens;

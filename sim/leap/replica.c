@@ -10,6 +10,9 @@
 
 enum { DECODE_FIXED_MAX = 1025 };
 
+/* So many more fit into a batch's counter, and a step does not admit as many. */
+#define ADMISSIONS_MAX (UINT32_C(1) << 31)
+
 /* ---- queues ---- */
 
 static struct leap_state *state_of(const struct cluster *cluster) {
@@ -60,8 +63,8 @@ uint32_t leap_pop_waiting(struct cluster *cluster, struct leap_replica *replica,
     }
     uint32_t request = queue_pop_front(replica->pool_queue);
     cluster_pool_queue_changed(cluster, replica->pool, now);
-    cluster->requests[request].replica = replica->index;
-    leap_promise(replica, &cluster->requests[request], 1);
+    request_set_replica(cluster_request(cluster, request), replica->index);
+    leap_promise(replica, cluster_request(cluster, request), 1);
     cluster_outstanding_add(cluster, replica->index, 1);
     cut_pool(cluster, replica->pool, key_of_instant(now), replica->index);
     return request;
@@ -117,6 +120,9 @@ static void start_step(struct cluster *cluster, struct leap_replica *replica, i1
     replica->granted = 0;
     replica->walked = replica->preempted = replica->holding = false;
     replica->policy_steps = INT64_MAX;
+    if (replica->batch.admissions >= ADMISSIONS_MAX && !replica->shared->policy->keeps_finished) {
+        batch_renumber(cluster, replica);
+    }
     replica->shared->policy->form(cluster, replica, now, &wake);
     if ((int64_t)replica->waiting.count != replica->meter.waiting.value) {
         leap_meter_waiting(cluster, replica, now);
@@ -150,13 +156,17 @@ static bool delivers_tokens(const struct leap_replica *replica) {
 static void record_joined_gaps(struct cluster *cluster, struct leap_replica *replica, i128 first_end, bool together) {
     struct batch *batch = &replica->batch;
     for (size_t i = 0; i < batch->joined_count; i++) {
-        struct request *request = &cluster->requests[batch->joined[i]];
+        struct request *request = cluster_request(cluster, batch->joined[i]);
+        i128 last_token = request->progress->last_token;
         request->joined = false;
-        bool apart = !together || request->last_token != replica->start;
+        bool apart = !together || last_token != replica->start;
         if (apart && delivers_tokens(replica) && recorder_measures(&cluster->recorder, request->arrival_key)) {
             batch->by_workload[request->workload].joining++;
-            i128 gap = first_end - request->last_token + replica->config->token_delay;
+            i128 gap = first_end - last_token + replica->config->token_delay;
             recorder_token_gap(&cluster->recorder, request->workload, gap, 1);
+        }
+        if (request->progress->preemptions == 0 && !replica->shared->keeps_blocks) {
+            request_end_progress(&cluster->slab, request); /* nothing sets it apart from now on */
         }
     }
     batch->joined_count = 0;
@@ -217,14 +227,14 @@ static void decoders_advance(struct cluster *cluster, struct leap_replica *repli
 
 /* ---- end: explicit sequences ---- */
 
-static void deliver(struct cluster *cluster, struct leap_replica *replica, struct request *request) {
-    if (request->first_token == LATENCY_NONE) {
-        request->first_token = replica->end;
+static void deliver(struct cluster *cluster, struct leap_replica *replica, const struct request *request) {
+    if (request->progress->first_token == LATENCY_NONE) {
+        request->progress->first_token = replica->end;
     } else if (recorder_measures(&cluster->recorder, request->arrival_key)) {
-        i128 gap = replica->end - request->last_token + replica->config->token_delay;
+        i128 gap = replica->end - request->progress->last_token + replica->config->token_delay;
         recorder_token_gap(&cluster->recorder, request->workload, gap, 1);
     }
-    request->last_token = replica->end;
+    request->progress->last_token = replica->end;
 }
 
 static void sum_tokens(struct token_counts *into, const struct token_counts *tokens) {
@@ -246,12 +256,12 @@ static void add_tokens(struct cluster *cluster, const struct leap_replica *repli
 }
 
 static void emit_one(struct cluster *cluster, struct leap_replica *replica, struct request *request) {
-    request->emitted++;
-    if (request->emitted <= request->delivered) {
+    request->progress->emitted++;
+    if (request->progress->emitted <= request->progress->delivered) {
         return;
     }
-    request->delivered = request->emitted;
-    int64_t prompt = request->delivered == 1 ? request->input : 0;
+    request->progress->delivered = request->progress->emitted;
+    int64_t prompt = request->progress->delivered == 1 ? request_input(request) : 0;
     cluster->token_total += prompt + 1;
     const struct token_counts tokens = {.input = prompt, .output = 1};
     add_tokens(cluster, replica, request->workload, &tokens);
@@ -263,21 +273,25 @@ static void emit_one(struct cluster *cluster, struct leap_replica *replica, stru
 /* Positions computed by an explicit sequence: `before` .. `computed` - 1. */
 static void count_positions(struct cluster *cluster, struct leap_replica *replica, struct request *request,
                             int64_t before) {
-    int64_t seen = request->high_water < request->computed ? request->high_water : request->computed;
-    const struct token_counts tokens = {.recomputed = seen > before ? seen - before : 0,
-                                        .prefilled = before < request->target ? request->computed - before : 0};
+    int64_t seen = request->progress->high_water < request->progress->computed ? request->progress->high_water
+                                                                               : request->progress->computed;
+    const struct token_counts tokens = {
+        .recomputed = seen > before ? seen - before : 0,
+        .prefilled = before < request->progress->target ? request->progress->computed - before : 0};
     add_tokens(cluster, replica, request->workload, &tokens);
-    request->high_water = request->computed > request->high_water ? request->computed : request->high_water;
+    request->progress->high_water = request->progress->computed > request->progress->high_water
+                                        ? request->progress->computed
+                                        : request->progress->high_water;
 }
 
 /* A sequence that had a chunk of the step. True if it has its whole target now. */
 static bool advance(struct cluster *cluster, struct leap_replica *replica, struct request *request) {
-    int64_t before = request->computed;
-    request->computed += request->chunk;
-    replica->kv_tokens += request->chunk;
-    request->chunk = 0;
+    int64_t before = request->progress->computed;
+    request->progress->computed += request->progress->chunk;
+    replica->kv_tokens += request->progress->chunk;
+    request->progress->chunk = 0;
     count_positions(cluster, replica, request, before);
-    if (request->computed < request->target) {
+    if (request->progress->computed < request->progress->target) {
         return false;
     }
     emit_one(cluster, replica, request);
@@ -286,35 +300,39 @@ static bool advance(struct cluster *cluster, struct leap_replica *replica, struc
 
 /* ---- end: requests ---- */
 
-static void end_request(struct cluster *cluster, struct leap_replica *replica, struct request *request) {
+static void end_request(struct cluster *cluster, struct leap_replica *replica, uint32_t index,
+                        struct progress *progress) {
     if (delivers_tokens(replica)) {
-        request->last_token = replica->end;
+        progress->last_token = replica->end;
     }
-    cluster_complete(cluster, request, replica->end);
+    cluster_complete(cluster, index, progress, replica->end);
 }
 
 /* Ends a request and lets go of it. */
 static void finish(struct cluster *cluster, struct leap_replica *replica, uint32_t index) {
-    struct request *request = &cluster->requests[index];
+    struct request *request = cluster_request(cluster, index);
+    struct progress progress = request->decoding ? batch_progress_of(&replica->batch, request) : *request->progress;
     batch_remove(cluster, replica, index);
     if (!request->ended) {
-        end_request(cluster, replica, request);
+        end_request(cluster, replica, index, &progress);
     }
     leap_promise(replica, request, -1);
-    replica->held_blocks -= request->blocks;
-    replica->kv_tokens -= request->computed;
-    request->blocks = 0;
+    replica->held_blocks -= progress.blocks;
+    replica->kv_tokens -= progress.computed;
     CHECK(replica->held_blocks >= 0);
-    cluster_request_free(cluster, index);
+    if (request->has_progress) {
+        request->progress->blocks = 0;
+    }
+    request_free(&cluster->slab, index);
 }
 
 /* Requests that end with this step, in order of admission, in the cluster's scratch. */
 struct ending {
     size_t count;
-    uint32_t *items; /* borrowed */
+    struct ending_request *items; /* borrowed */
 };
 
-static void ending_add(struct cluster *cluster, struct ending *ending, uint32_t index) {
+static void ending_add(struct cluster *cluster, struct ending *ending, uint32_t index, uint32_t admission) {
     struct leap_state *state = state_of(cluster);
     if (ending->count == state->ending_capacity) {
         state->ending_capacity = 2 * state->ending_capacity + 16;
@@ -322,11 +340,10 @@ static void ending_add(struct cluster *cluster, struct ending *ending, uint32_t 
     }
     ending->items = state->ending;
     size_t i = ending->count++;
-    uint64_t admission = cluster->requests[index].admission;
-    for (; i > 0 && cluster->requests[ending->items[i - 1]].admission > admission; i--) {
+    for (; i > 0 && ending->items[i - 1].admission > admission; i--) {
         ending->items[i] = ending->items[i - 1];
     }
-    ending->items[i] = index;
+    ending->items[i] = (struct ending_request){index, admission};
 }
 
 /* Explicit sequences take what they got; those that have their target decode from now on, or end. */
@@ -334,11 +351,11 @@ static void prefillers_advance(struct cluster *cluster, struct leap_replica *rep
     struct batch *batch = &replica->batch;
     for (size_t i = 0; i < batch->prefilling_count;) {
         uint32_t index = batch->prefilling[i];
-        struct request *request = &cluster->requests[index];
-        if (request->chunk == 0 || !advance(cluster, replica, request)) {
+        struct request *request = cluster_request(cluster, index);
+        if (request->progress->chunk == 0 || !advance(cluster, replica, request)) {
             i++;
-        } else if (request->emitted == request->output) {
-            ending_add(cluster, ending, index);
+        } else if (request->progress->emitted == request_output(request)) {
+            ending_add(cluster, ending, index, request->progress->admission);
             i++;
         } else {
             batch_start_decoding(cluster, replica, index);
@@ -347,27 +364,28 @@ static void prefillers_advance(struct cluster *cluster, struct leap_replica *rep
 }
 
 static void walked_advance(struct cluster *cluster, struct leap_replica *replica, struct ending *ending) {
-    for (uint32_t index = replica->batch.first; index != BATCH_NONE; index = cluster->requests[index].next) {
-        struct request *request = &cluster->requests[index];
-        if (request->chunk > 0 && advance(cluster, replica, request) && request->emitted == request->output) {
-            ending_add(cluster, ending, index);
+    for (uint32_t index = replica->batch.first; index != BATCH_NONE; index = cluster_request(cluster, index)->next) {
+        struct request *request = cluster_request(cluster, index);
+        if (request->progress->chunk > 0 && advance(cluster, replica, request) &&
+            request->progress->emitted == request_output(request)) {
+            ending_add(cluster, ending, index, request->progress->admission);
         }
     }
 }
 
 static void find_ended_decoders(struct cluster *cluster, struct leap_replica *replica, struct ending *ending) {
     for (;;) {
-        uint32_t index = batch_pop_end(&replica->batch);
-        if (index == BATCH_NONE) {
+        const struct completion *end = batch_pop_end(&replica->batch);
+        if (end == NULL) {
             return;
         }
-        ending_add(cluster, ending, index);
+        ending_add(cluster, ending, end->request, end->admission);
     }
 }
 
 static void finish_all(struct cluster *cluster, struct leap_replica *replica, const struct ending *ending) {
     for (size_t i = 0; i < ending->count; i++) {
-        finish(cluster, replica, ending->items[i]);
+        finish(cluster, replica, ending->items[i].request);
     }
 }
 
@@ -375,7 +393,7 @@ static void finish_all(struct cluster *cluster, struct leap_replica *replica, co
 
 /* One that has finished its prompt and its only token decodes on as padding. */
 static void stop_emitting(struct cluster *cluster, struct leap_replica *replica, uint32_t index) {
-    struct request *request = &cluster->requests[index];
+    struct request *request = cluster_request(cluster, index);
     if (!request->decoding) {
         batch_start_decoding(cluster, replica, index);
         batch_forget_end(cluster, &replica->batch, index);
@@ -402,14 +420,15 @@ static void deliver_all(struct cluster *cluster, struct leap_replica *replica, s
     deliver(cluster, replica, request);
     if (recorder_measures(&cluster->recorder, request->arrival_key)) {
         recorder_token_gap(&cluster->recorder, request->workload, replica->config->token_delay,
-                           (uint64_t)(request->output - 1));
+                           (uint64_t)(request_output(request) - 1));
     }
 }
 
 static void finish_batch(struct cluster *cluster, struct leap_replica *replica) {
     struct batch *batch = &replica->batch;
-    for (uint32_t i = batch->first; !delivers_tokens(replica) && i != BATCH_NONE; i = cluster->requests[i].next) {
-        deliver_all(cluster, replica, &cluster->requests[i]);
+    for (uint32_t i = batch->first; !delivers_tokens(replica) && i != BATCH_NONE;
+         i = cluster_request(cluster, i)->next) {
+        deliver_all(cluster, replica, cluster_request(cluster, i));
     }
     while (batch->first != BATCH_NONE) {
         finish(cluster, replica, batch->first);
@@ -420,10 +439,10 @@ static void finish_batch(struct cluster *cluster, struct leap_replica *replica) 
 
 static void end_static(struct cluster *cluster, struct leap_replica *replica, const struct ending *ending) {
     for (size_t i = 0; i < ending->count; i++) {
-        stop_emitting(cluster, replica, ending->items[i]);
-        struct request *request = &cluster->requests[ending->items[i]];
+        uint32_t index = ending->items[i].request;
+        stop_emitting(cluster, replica, index);
         if (delivers_tokens(replica) && !whole_batch_ended(cluster, replica)) {
-            end_request(cluster, replica, request);
+            end_request(cluster, replica, index, cluster_request(cluster, index)->progress);
         }
     }
     if (whole_batch_ended(cluster, replica)) {
@@ -487,15 +506,15 @@ static void advance_to(struct cluster *cluster, uint32_t index, int64_t key) {
 /* What leap_next_end must know of a newcomer. */
 static void promise(struct leap_replica *replica, const struct request *request) {
     bool pending = replica->waiting.count + replica->batch.prefilling_count > 0;
-    bool shortest = !pending || request->output < replica->shortest_output;
-    replica->shortest_output = shortest ? request->output : replica->shortest_output;
+    bool shortest = !pending || request_output(request) < replica->shortest_output;
+    replica->shortest_output = shortest ? request_output(request) : replica->shortest_output;
     leap_promise(replica, request, 1);
 }
 
 /* A newcomer may be served before the stretch ends only if nobody waits before it, or if those wait for company; if it is not, steps
  * have a backlog from the next boundary on. Behind others it changes nothing. */
 static void enqueue(struct cluster *cluster, uint32_t index, int64_t key) {
-    const struct request *request = &cluster->requests[index];
+    const struct request *request = cluster_request(cluster, index);
     struct leap_replica *replica = leap_replica_at(cluster, request->replica);
     if (cluster->apart) {
         advance_to(cluster, replica->index, key);
@@ -627,11 +646,12 @@ static void pool_queue_grew(struct cluster *cluster, uint32_t pool, int64_t key)
     cut_pool(cluster, pool, key, 0);
 }
 
-static void settle(struct cluster *cluster, uint32_t index) {
-    struct request *request = &cluster->requests[index];
-    if (request->running && request->decoding && !request->padding) {
-        batch_settle(&leap_replica_at(cluster, request->replica)->batch, request);
+static struct progress progress_of(const struct cluster *cluster, uint32_t index) {
+    const struct request *request = cluster_request(cluster, index);
+    if (request->decoding && !request->padding) {
+        return batch_progress_of(&leap_replica_at(cluster, request->replica)->batch, request);
     }
+    return request->has_progress ? *request->progress : progress_none(request);
 }
 
 static i128 last_end(const struct cluster *cluster, uint32_t index) {
@@ -653,7 +673,7 @@ const struct engine leap_engine = {
     .advance_to = advance_to,
     .next_end = leap_next_end,
     .last_end = last_end,
-    .settle = settle,
+    .progress_of = progress_of,
     .close = close_replica,
     .close_pool = leap_meter_close_pool,
 };

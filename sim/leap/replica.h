@@ -84,10 +84,14 @@ struct leap_replica {
     int64_t shortest_output; /* of all requests since nobody was waiting or prefilling, or before */
 };
 
+struct ending_request {
+    uint32_t request, admission;
+};
+
 struct leap_state {
     struct leap_replica *replicas; /* owned */
     struct leap_pool *pools;       /* owned */
-    uint32_t *ending;              /* owned: scratch of a step's end */
+    struct ending_request *ending; /* owned: scratch of a step's end */
     size_t ending_capacity;
 };
 

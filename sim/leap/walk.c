@@ -4,7 +4,7 @@
 #include "sim/leap/form.h"
 
 static int64_t tokens_wanted(const struct batching_config *batching, const struct request *request, int64_t budget) {
-    int64_t rest = request->target - request->computed;
+    int64_t rest = leap_target_left(request);
     if (rest <= 0) {
         return 1;
     }
@@ -13,18 +13,19 @@ static int64_t tokens_wanted(const struct batching_config *batching, const struc
 }
 
 static void give(struct cluster *cluster, struct leap_replica *replica, uint32_t index, int64_t tokens, i128 now) {
-    struct request *request = &cluster->requests[index];
-    if (request->computed < request->target) {
+    const struct request *request = cluster_request(cluster, index);
+    struct progress *progress = request->progress;
+    if (progress->computed < progress->target) {
         leap_give_chunk(cluster, replica, index, tokens, now);
         return;
     }
-    request->chunk = 1;
+    progress->chunk = 1;
     replica->work.decode_seqs++;
-    replica->work.decode_context += request->computed;
-    int64_t window_context = windowed_context(replica->shared->window, request->computed);
+    replica->work.decode_context += progress->computed;
+    int64_t window_context = windowed_context(replica->shared->window, progress->computed);
     replica->work.decode_window_context += window_context;
     if (replica->rank_works != NULL) {
-        replica->rank_works[request->rank].decode_context += request->computed;
+        replica->rank_works[request->rank].decode_context += progress->computed;
         replica->rank_works[request->rank].decode_window_context += window_context;
     }
 }
@@ -32,8 +33,8 @@ static void give(struct cluster *cluster, struct leap_replica *replica, uint32_t
 /* Room for `tokens` more of a sequence, preempting the latest; false if it had to go itself. */
 static bool make_room(struct cluster *cluster, struct leap_replica *replica, uint32_t index, int64_t tokens, i128 now,
                       bool *preempted) {
-    struct request *request = &cluster->requests[index];
-    while (!leap_hold(replica, request, request->computed + tokens)) {
+    const struct request *request = cluster_request(cluster, index);
+    while (!leap_hold(replica, request->progress, request->progress->computed + tokens)) {
         *preempted = true;
         if (leap_preempt_latest(cluster, replica, now) == index) {
             return false;
@@ -47,13 +48,13 @@ int64_t leap_walk(struct cluster *cluster, struct leap_replica *replica, int64_t
     batch_dissolve(cluster, replica);
     replica->walked = true;
     for (uint32_t index = batch->first; index != BATCH_NONE && budget > 0;) {
-        int64_t tokens = tokens_wanted(&replica->config->batching, &cluster->requests[index], budget);
+        int64_t tokens = tokens_wanted(&replica->config->batching, cluster_request(cluster, index), budget);
         if (!make_room(cluster, replica, index, tokens, now, preempted)) {
             break;
         }
         give(cluster, replica, index, tokens, now);
         budget -= tokens;
-        index = cluster->requests[index].next;
+        index = cluster_request(cluster, index)->next;
     }
     return budget;
 }

@@ -11,25 +11,27 @@ static inline int64_t kv_blocks_for(const struct pool_config *config, int64_t to
 }
 
 /* Takes what `request` lacks to hold `tokens`; false, and nothing taken, if fewer blocks than that are free. */
-static inline bool kv_hold(struct replica *replica, struct request *request, int64_t tokens) {
-    if (tokens <= request->blocks * replica->config->block_size) {
+static inline bool kv_hold(struct replica *replica, const struct request *request, int64_t tokens) {
+    struct progress *progress = request->progress;
+    if (tokens <= progress->blocks * replica->config->block_size) {
         return true;
     }
-    int64_t lacking = kv_blocks_for(replica->config, tokens) - request->blocks;
+    int64_t lacking = kv_blocks_for(replica->config, tokens) - progress->blocks;
     if (lacking > replica->free_blocks) {
         return false;
     }
     replica->free_blocks -= lacking;
-    request->blocks += lacking;
+    progress->blocks += lacking;
     return true;
 }
 
 /* Gives back all that `request` holds: it has computed nothing then. */
-static inline void kv_release(struct replica *replica, struct request *request) {
-    replica->free_blocks += request->blocks;
-    replica->kv_tokens -= request->computed;
-    request->blocks = 0;
-    request->computed = 0;
+static inline void kv_release(struct replica *replica, const struct request *request) {
+    struct progress *progress = request->progress;
+    replica->free_blocks += progress->blocks;
+    replica->kv_tokens -= progress->computed;
+    progress->blocks = 0;
+    progress->computed = 0;
     CHECK(replica->free_blocks <= replica->config->num_gpu_blocks);
 }
 

@@ -96,13 +96,14 @@ static bool delivers_by_batch(const struct replica *replica) {
 
 /* A token reaches the client (token_delay and finish_delay are added when the request is recorded). */
 static void deliver(struct cluster *cluster, struct replica *replica, struct request *request, i128 now) {
-    if (request->first_token == LATENCY_NONE) {
-        request->first_token = now;
+    struct progress *progress = request->progress;
+    if (progress->first_token == LATENCY_NONE) {
+        progress->first_token = now;
     } else if (recorder_measures(&cluster->recorder, request->arrival_key)) {
-        i128 gap = now - request->last_token + replica->config->token_delay;
+        i128 gap = now - progress->last_token + replica->config->token_delay;
         recorder_token_gap(&cluster->recorder, request->workload, gap, 1);
     }
-    request->last_token = now;
+    progress->last_token = now;
 }
 
 static void add_tokens(struct token_counts *into, const struct token_counts *tokens) {
@@ -127,13 +128,14 @@ static void count_tokens(struct cluster *cluster, const struct replica *replica,
 
 /* The next output position. After a restart the first ones are old to the client. */
 static void emit_token(struct cluster *cluster, struct replica *replica, struct request *request) {
+    struct progress *progress = request->progress;
     i128 now = replica->step_end;
-    request->emitted++;
-    if (request->emitted <= request->delivered) {
+    progress->emitted++;
+    if (progress->emitted <= progress->delivered) {
         return;
     }
-    request->delivered = request->emitted;
-    int64_t prompt = request->delivered == 1 ? request->input : 0;
+    progress->delivered = progress->emitted;
+    int64_t prompt = progress->delivered == 1 ? request_input(request) : 0;
     cluster->token_total += prompt + 1;
     const struct token_counts tokens = {.input = prompt, .output = 1};
     count_tokens(cluster, replica, request->workload, &tokens);
@@ -144,38 +146,41 @@ static void emit_token(struct cluster *cluster, struct replica *replica, struct 
 
 /* Counts the positions that a request computed in this step. */
 static void count_computed(struct cluster *cluster, struct replica *replica, struct request *request, bool prefill) {
-    int64_t again = request->computed < request->high_water ? request->computed : request->high_water;
-    again -= request->computed - request->chunk;
-    const struct token_counts tokens = {.recomputed = again > 0 ? again : 0, .prefilled = prefill ? request->chunk : 0};
+    struct progress *progress = request->progress;
+    int64_t again = progress->computed < progress->high_water ? progress->computed : progress->high_water;
+    again -= progress->computed - progress->chunk;
+    const struct token_counts tokens = {.recomputed = again > 0 ? again : 0,
+                                        .prefilled = prefill ? progress->chunk : 0};
     count_tokens(cluster, replica, request->workload, &tokens);
-    if (request->computed > request->high_water) {
-        request->high_water = request->computed;
+    if (progress->computed > progress->high_water) {
+        progress->high_water = progress->computed;
     }
 }
 
 /* What the step that has ended did for one sequence. */
 static void advance(struct cluster *cluster, struct replica *replica, struct request *request) {
-    bool prefill = request->computed < request->target;
-    request->computed += request->chunk;
-    replica->kv_tokens += request->chunk;
-    if (request->emitted < request->output) {
+    struct progress *progress = request->progress;
+    bool prefill = progress->computed < progress->target;
+    progress->computed += progress->chunk;
+    replica->kv_tokens += progress->chunk;
+    if (progress->emitted < request_output(request)) {
         count_computed(cluster, replica, request, prefill);
-        if (request->computed >= request->target) {
+        if (progress->computed >= progress->target) {
             emit_token(cluster, replica, request);
         }
     }
-    request->chunk = 0;
+    progress->chunk = 0;
 }
 
 static bool finished(const struct request *request) {
-    return request->emitted == request->output;
+    return request->progress->emitted == request_output(request);
 }
 
 /* The whole of a batch's answers at once. */
 static void deliver_batch(struct cluster *cluster, struct replica *replica) {
     for (size_t i = 0; i < replica->running_count; i++) {
-        struct request *request = &cluster->requests[replica->running[i]];
-        for (int64_t token = 0; token < request->output; token++) {
+        struct request *request = cluster_request(cluster, replica->running[i]);
+        for (int64_t token = 0; token < request_output(request); token++) {
             deliver(cluster, replica, request, replica->step_end);
         }
     }
@@ -183,7 +188,7 @@ static void deliver_batch(struct cluster *cluster, struct replica *replica) {
 
 static bool all_finished(const struct cluster *cluster, const struct replica *replica) {
     for (size_t i = 0; i < replica->running_count; i++) {
-        if (!finished(&cluster->requests[replica->running[i]])) {
+        if (!finished(cluster_request(cluster, replica->running[i]))) {
             return false;
         }
     }
@@ -201,13 +206,13 @@ static void end_finished(struct cluster *cluster, struct replica *replica) {
     size_t kept = 0;
     for (size_t i = 0; i < replica->running_count; i++) {
         uint32_t index = replica->running[i];
-        struct request *request = &cluster->requests[index];
+        struct request *request = cluster_request(cluster, index);
         if (finished(request) && !request->ended && (whole_batch || !by_batch)) {
-            cluster_complete(cluster, request, replica->step_end);
+            cluster_complete(cluster, index, request->progress, replica->step_end);
         }
         if (request->ended && (whole_batch || !keeps)) {
             kv_release(replica, request);
-            cluster_request_free(cluster, index);
+            request_free(&cluster->slab, index);
         } else {
             replica->running[kept++] = index;
         }
@@ -221,8 +226,8 @@ static i128 step_end(struct cluster *cluster, uint32_t index) {
     replica->stepping = false;
     meter_step_ended(cluster, replica);
     for (size_t i = 0; i < replica->running_count; i++) {
-        struct request *request = &cluster->requests[replica->running[i]];
-        if (request->chunk > 0) {
+        struct request *request = cluster_request(cluster, replica->running[i]);
+        if (request->progress->chunk > 0) {
             advance(cluster, replica, request);
         }
     }
@@ -236,7 +241,7 @@ static i128 step_end(struct cluster *cluster, uint32_t index) {
 }
 
 static void enqueue(struct cluster *cluster, uint32_t index, int64_t key) {
-    struct replica *replica = replica_at(cluster, cluster->requests[index].replica);
+    struct replica *replica = replica_at(cluster, cluster_request(cluster, index)->replica);
     queue_push_back(&replica->waiting, index);
     meter_levels(cluster, replica, instant_of_key(key));
     notice(cluster, replica, key);
@@ -253,9 +258,9 @@ static void pool_queue_grew(struct cluster *cluster, uint32_t pool, int64_t key)
     }
 }
 
-static void settle(struct cluster *cluster, uint32_t request) {
-    (void)cluster;
-    (void)request; /* its own numbers are always true */
+static struct progress progress_of(const struct cluster *cluster, uint32_t index) {
+    const struct request *request = cluster_request(cluster, index);
+    return request->has_progress ? *request->progress : progress_none(request);
 }
 
 static void close_replica(struct cluster *cluster, uint32_t index, i128 end) {
@@ -269,6 +274,7 @@ const struct engine stepwise_engine = {
     .pool_queue_grew = pool_queue_grew,
     .step_start = step_start,
     .step_end = step_end,
-    .settle = settle,
+    .progress_of = progress_of,
+    .keeps_progress = true,
     .close = close_replica,
 };

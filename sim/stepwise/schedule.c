@@ -33,7 +33,7 @@ static uint32_t pop_head(struct cluster *cluster, struct replica *replica, i128 
     }
     uint32_t request = queue_pop_front(replica->pool_queue);
     cluster_pool_queue_changed(cluster, replica->pool, now);
-    cluster->requests[request].replica = replica->index;
+    request_set_replica(cluster_request(cluster, request), replica->index);
     cluster_outstanding_add(cluster, replica->index, 1);
     return request;
 }
@@ -46,7 +46,7 @@ static uint32_t rank_for_next(const struct cluster *cluster, const struct replic
     for (uint32_t rank = 0; rank < ranks; rank++) {
         size_t count = 0;
         for (size_t i = 0; i < replica->running_count; i++) {
-            count += cluster->requests[replica->running[i]].rank == rank;
+            count += cluster_request(cluster, replica->running[i])->rank == rank;
         }
         if (count < fewest) {
             fewest = count;
@@ -62,9 +62,9 @@ void schedule_admit_head(struct cluster *cluster, struct replica *replica, i128 
         replica->running_capacity = 2 * replica->running_capacity + 16;
         replica->running = xrealloc(replica->running, replica->running_capacity, sizeof *replica->running);
     }
-    cluster->requests[request].rank = replica->ranks != NULL ? (uint16_t)rank_for_next(cluster, replica) : 0;
+    cluster_request(cluster, request)->rank = replica->ranks != NULL ? (uint16_t)rank_for_next(cluster, replica) : 0;
     replica->running[replica->running_count++] = request;
-    cluster->requests[request].running = true;
+    cluster_request(cluster, request)->running = true;
 }
 
 void schedule_reject_head(struct cluster *cluster, struct replica *replica, i128 now) {
@@ -74,35 +74,37 @@ void schedule_reject_head(struct cluster *cluster, struct replica *replica, i128
 
 /* The same for the sequence's own rank. */
 static void give_rank(struct replica *replica, const struct request *request, int64_t tokens) {
+    const struct progress *progress = request->progress;
     struct rank_work *rank = &replica->ranks[request->rank];
     int64_t window = step_model_window(replica->config->step_model);
-    if (request->computed < request->target) {
-        rank->prefill_attention_x2 += attention_x2_of_chunk(request->computed, tokens);
-        rank->prefill_window_attention_x2 += window_attention_x2_of_chunk(window, request->computed, tokens);
+    if (progress->computed < progress->target) {
+        rank->prefill_attention_x2 += attention_x2_of_chunk(progress->computed, tokens);
+        rank->prefill_window_attention_x2 += window_attention_x2_of_chunk(window, progress->computed, tokens);
     } else {
-        rank->decode_context += request->computed;
-        rank->decode_window_context += windowed_context(window, request->computed);
+        rank->decode_context += progress->computed;
+        rank->decode_window_context += windowed_context(window, progress->computed);
     }
 }
 
 void schedule_give(struct cluster *cluster, struct replica *replica, uint32_t index, int64_t tokens, i128 now) {
-    struct request *request = &cluster->requests[index];
+    const struct request *request = cluster_request(cluster, index);
+    struct progress *progress = request->progress;
     struct step_work *work = &replica->work;
     int64_t window = step_model_window(replica->config->step_model);
-    CHECK(tokens > 0 && request->chunk == 0);
-    request->chunk = tokens;
-    if (request->first_scheduled == LATENCY_NONE) {
-        request->first_scheduled = now;
+    CHECK(tokens > 0 && progress->chunk == 0);
+    progress->chunk = tokens;
+    if (progress->first_scheduled == LATENCY_NONE) {
+        progress->first_scheduled = now;
     }
-    if (request->computed < request->target) {
+    if (progress->computed < progress->target) {
         work->prefill_seqs++;
         work->prefill_tokens += tokens;
-        work->prefill_attention_x2 += attention_x2_of_chunk(request->computed, tokens);
-        work->prefill_window_attention_x2 += window_attention_x2_of_chunk(window, request->computed, tokens);
+        work->prefill_attention_x2 += attention_x2_of_chunk(progress->computed, tokens);
+        work->prefill_window_attention_x2 += window_attention_x2_of_chunk(window, progress->computed, tokens);
     } else {
         work->decode_seqs++;
-        work->decode_context += request->computed;
-        work->decode_window_context += windowed_context(window, request->computed);
+        work->decode_context += progress->computed;
+        work->decode_window_context += windowed_context(window, progress->computed);
     }
     if (replica->ranks != NULL) {
         give_rank(replica, request, tokens);
@@ -112,14 +114,15 @@ void schedule_give(struct cluster *cluster, struct replica *replica, uint32_t in
 /* The latest admitted loses its blocks and what was computed, and goes to the head of its replica's queue. */
 static uint32_t preempt_latest(struct cluster *cluster, struct replica *replica, i128 now) {
     uint32_t index = replica->running[--replica->running_count];
-    struct request *request = &cluster->requests[index];
+    struct request *request = cluster_request(cluster, index);
+    struct progress *progress = request->progress;
     kv_release(replica, request);
     if (replica->config->batching.on_preempt == ON_PREEMPT_RESTART) {
-        request->emitted = 0;
+        progress->emitted = 0;
     }
-    request->target = request->input + request->emitted;
+    progress->target = request_input(request) + progress->emitted;
     request->running = false;
-    request->preemptions++;
+    progress->preemptions++;
     int64_t key = key_of_instant(now);
     struct timeline *timeline = cluster_timeline(cluster, replica->pool);
     cluster->outcome->pools[replica->pool].preemptions += key >= cluster->config->warmup_key;
@@ -133,7 +136,8 @@ static uint32_t preempt_latest(struct cluster *cluster, struct replica *replica,
 bool schedule_make_room(struct cluster *cluster, struct replica *replica, size_t i, int64_t tokens, i128 now,
                         bool *preempted) {
     uint32_t index = replica->running[i];
-    while (!kv_hold(replica, &cluster->requests[index], cluster->requests[index].computed + tokens)) {
+    struct request *request = cluster_request(cluster, index);
+    while (!kv_hold(replica, request, request->progress->computed + tokens)) {
         *preempted = true;
         if (preempt_latest(cluster, replica, now) == index) {
             return false;
@@ -147,10 +151,11 @@ static int64_t least(int64_t a, int64_t b) {
 }
 
 int64_t schedule_tokens_wanted(const struct batching_config *batching, const struct request *request, int64_t budget) {
-    if (request->computed >= request->target) {
+    const struct progress *progress = request->progress;
+    if (progress->computed >= progress->target) {
         return 1;
     }
-    int64_t rest = least(request->target - request->computed, budget);
+    int64_t rest = least(progress->target - progress->computed, budget);
     return batching->chunk > 0 ? least(rest, batching->chunk) : rest;
 }
 
@@ -159,7 +164,7 @@ int64_t schedule_serve_running(struct cluster *cluster, struct replica *replica,
     int64_t budget = batching->max_num_batched_tokens;
     for (size_t i = 0; i < replica->running_count && budget > 0; i++) {
         uint32_t index = replica->running[i];
-        int64_t tokens = schedule_tokens_wanted(batching, &cluster->requests[index], budget);
+        int64_t tokens = schedule_tokens_wanted(batching, cluster_request(cluster, index), budget);
         if (schedule_make_room(cluster, replica, i, tokens, now, preempted)) {
             schedule_give(cluster, replica, index, tokens, now);
             budget -= tokens;

@@ -10,7 +10,7 @@
 static bool hold_for_admission(struct replica *replica, struct request *request, int64_t tokens) {
     const struct pool_config *config = replica->config;
     bool whole = config->batching.kv_admission == KV_ADMISSION_PROMPT;
-    int64_t held = whole ? request->target : tokens;
+    int64_t held = whole ? request->progress->target : tokens;
     if (kv_blocks_for(config, held) + config->batching.watermark_blocks > replica->free_blocks) {
         return false;
     }
@@ -22,8 +22,8 @@ static void admit_waiting(struct cluster *cluster, struct replica *replica, i128
     const struct batching_config *batching = &replica->config->batching;
     while (schedule_waiting(replica) > 0 && (int64_t)replica->running_count < batching_slots(batching) && budget > 0) {
         uint32_t index = schedule_waiting_at(replica, 0);
-        int64_t tokens = schedule_tokens_wanted(batching, &cluster->requests[index], budget);
-        if (hold_for_admission(replica, &cluster->requests[index], tokens)) {
+        int64_t tokens = schedule_tokens_wanted(batching, cluster_request(cluster, index), budget);
+        if (hold_for_admission(replica, cluster_request(cluster, index), tokens)) {
             schedule_admit_head(cluster, replica, now);
             schedule_give(cluster, replica, index, tokens, now);
             budget -= tokens;

@@ -25,7 +25,8 @@ static int64_t continue_cut_prompt(struct cluster *cluster, struct replica *repl
         return budget;
     }
     uint32_t index = replica->running[replica->running_count - 1];
-    int64_t rest = cluster->requests[index].target - cluster->requests[index].computed;
+    const struct progress *progress = cluster_request(cluster, index)->progress;
+    int64_t rest = progress->target - progress->computed;
     if (rest <= 0) {
         return budget;
     }
@@ -37,16 +38,16 @@ static int64_t continue_cut_prompt(struct cluster *cluster, struct replica *repl
 /* The tokens of the head's prompt that this step may take; 0: it does not fit the budget. */
 static int64_t head_tokens(const struct replica *replica, const struct request *head, int64_t budget) {
     const struct batching_config *batching = &replica->config->batching;
-    if (head->target <= budget || (batching->chunk > 0 && budget > 0)) {
-        return head->target < budget ? head->target : budget;
+    if (head->progress->target <= budget || (batching->chunk > 0 && budget > 0)) {
+        return head->progress->target < budget ? head->progress->target : budget;
     }
-    bool alone = head->target > step_budget(batching) && budget == step_budget(batching);
-    return alone && batching->chunk == 0 ? head->target : 0;
+    bool alone = head->progress->target > step_budget(batching) && budget == step_budget(batching);
+    return alone && batching->chunk == 0 ? head->progress->target : 0;
 }
 
 /* Tokens that a request has yet to generate, as far as admission looks ahead. */
 static int64_t tokens_ahead(const struct request *request) {
-    int64_t rest = request->output - request->emitted;
+    int64_t rest = request_output(request) - request->progress->emitted;
     return rest < ESTIMATE_TOKENS_MAX ? rest : ESTIMATE_TOKENS_MAX;
 }
 
@@ -55,7 +56,7 @@ static int64_t tokens_ahead(const struct request *request) {
 static int64_t tokens_kept(const struct cluster *cluster, const struct replica *replica, size_t running) {
     int64_t before = 0, now = 0;
     for (size_t i = 0; i < replica->running_count; i++) {
-        *(i < running ? &before : &now) += tokens_ahead(&cluster->requests[replica->running[i]]);
+        *(i < running ? &before : &now) += tokens_ahead(cluster_request(cluster, replica->running[i]));
     }
     return (int64_t)(((i128)before * replica->new_token_ratio) >> NEW_TOKEN_RATIO_SHIFT) + now;
 }
@@ -64,7 +65,8 @@ static int64_t tokens_kept(const struct cluster *cluster, const struct replica *
 static bool head_fits(const struct cluster *cluster, const struct replica *replica, const struct request *head,
                       size_t running) {
     const struct pool_config *config = replica->config;
-    int64_t spare = replica->free_blocks - kv_blocks_for(config, head->target) - config->batching.watermark_blocks;
+    int64_t spare =
+        replica->free_blocks - kv_blocks_for(config, head->progress->target) - config->batching.watermark_blocks;
     if ((int64_t)replica->running_count >= config->batching.max_num_seqs || spare < 0) {
         return false;
     }
@@ -84,8 +86,9 @@ static void update_ratio(const struct cluster *cluster, struct replica *replica,
     }
     int64_t generated = 0, asked = 1;
     for (size_t i = 0; i < replica->running_count; i++) {
-        generated += cluster->requests[replica->running[i]].emitted + ESTIMATE_RETRACT_STEPS;
-        asked += cluster->requests[replica->running[i]].output;
+        const struct request *request = cluster_request(cluster, replica->running[i]);
+        generated += request->progress->emitted + ESTIMATE_RETRACT_STEPS;
+        asked += request_output(request);
     }
     i128 share = ((i128)generated << NEW_TOKEN_RATIO_SHIFT) / asked;
     i128 whole = (i128)1 << NEW_TOKEN_RATIO_SHIFT;
@@ -108,7 +111,7 @@ static void admit_prompts(struct cluster *cluster, struct replica *replica, i128
     size_t running = replica->running_count;
     while (replica->received > 0 && budget > 0) {
         uint32_t index = schedule_waiting_at(replica, 0);
-        struct request *head = &cluster->requests[index];
+        struct request *head = cluster_request(cluster, index);
         if (!head_fits(cluster, replica, head, running)) {
             if (replica->running_count > 0) {
                 return;
@@ -121,7 +124,7 @@ static void admit_prompts(struct cluster *cluster, struct replica *replica, i128
         if (tokens == 0) {
             return;
         }
-        CHECK(kv_hold(replica, head, head->target));
+        CHECK(kv_hold(replica, head, head->progress->target));
         schedule_admit_head(cluster, replica, now);
         replica->received--;
         schedule_give(cluster, replica, index, tokens, now);

@@ -18,8 +18,8 @@ static int64_t final_blocks(const struct cluster *cluster, const struct replica 
                             int64_t longest) {
     int64_t blocks = 0;
     for (size_t i = 0; i < count; i++) {
-        const struct request *request = &cluster->requests[schedule_waiting_at(replica, i)];
-        blocks += kv_blocks_for(replica->config, request->input + longest - 1);
+        const struct request *request = cluster_request(cluster, schedule_waiting_at(replica, i));
+        blocks += kv_blocks_for(replica->config, request_input(request) + longest - 1);
     }
     return blocks;
 }
@@ -31,8 +31,8 @@ static size_t batch_that_fits(const struct cluster *cluster, const struct replic
     size_t count = 0;
     *longest = 0;
     while (count < schedule_waiting(replica) && (int64_t)count < batching->max_num_seqs) {
-        const struct request *next = &cluster->requests[schedule_waiting_at(replica, count)];
-        int64_t output = greatest(*longest, next->output);
+        const struct request *next = cluster_request(cluster, schedule_waiting_at(replica, count));
+        int64_t output = greatest(*longest, request_output(next));
         if (final_blocks(cluster, replica, count + 1, output) > room) {
             break;
         }
@@ -44,7 +44,7 @@ static size_t batch_that_fits(const struct cluster *cluster, const struct replic
 
 /* The instant at which the queue's oldest has waited long enough. */
 static i128 patience_ends(const struct cluster *cluster, const struct replica *replica) {
-    const struct request *oldest = &cluster->requests[schedule_waiting_at(replica, 0)];
+    const struct request *oldest = cluster_request(cluster, schedule_waiting_at(replica, 0));
     return instant_of_key(oldest->visible_key) + replica->config->batching.max_wait;
 }
 
@@ -61,9 +61,9 @@ static void form_batch(struct cluster *cluster, struct replica *replica, i128 no
             schedule_reject_head(cluster, replica, now);
         }
         for (size_t i = 0; i < count; i++) {
-            struct request *request = &cluster->requests[schedule_waiting_at(replica, 0)];
+            struct request *request = cluster_request(cluster, schedule_waiting_at(replica, 0));
             schedule_admit_head(cluster, replica, now);
-            CHECK(kv_hold(replica, request, request->input + longest - 1));
+            CHECK(kv_hold(replica, request, request_input(request) + longest - 1));
         }
     }
 }
@@ -72,8 +72,8 @@ static void form_batch(struct cluster *cluster, struct replica *replica, i128 no
 static void prefill(struct cluster *cluster, struct replica *replica, i128 now) {
     int64_t budget = replica->config->batching.max_num_batched_tokens;
     for (size_t i = 0; i < replica->running_count && budget > 0; i++) {
-        const struct request *request = &cluster->requests[replica->running[i]];
-        int64_t rest = request->target - request->computed;
+        const struct request *request = cluster_request(cluster, replica->running[i]);
+        int64_t rest = request->progress->target - request->progress->computed;
         if (rest > 0) {
             int64_t tokens = rest < budget ? rest : budget;
             schedule_give(cluster, replica, replica->running[i], tokens, now);

@@ -13,16 +13,16 @@
  * alone. */
 static int64_t newcomer_tokens(const struct batching_config *batching, const struct request *request, int64_t budget) {
     int64_t tokens = schedule_tokens_wanted(batching, request, budget);
-    if (batching->chunk > 0 || tokens == request->target) {
+    if (batching->chunk > 0 || tokens == request->progress->target) {
         return tokens;
     }
-    return budget == batching->max_num_batched_tokens ? request->target : 0;
+    return budget == batching->max_num_batched_tokens ? request->progress->target : 0;
 }
 
 /* The tokens for which a newcomer takes blocks. */
 static int64_t newcomer_held(const struct batching_config *batching, const struct request *request) {
     bool reserve = batching->kv_admission == KV_ADMISSION_RESERVE;
-    return reserve ? request->input + request->output - 1 : request->target;
+    return reserve ? request_input(request) + request_output(request) - 1 : request->progress->target;
 }
 
 /* Newcomers that join this step, and their tokens in it. */
@@ -37,7 +37,7 @@ static struct newcomers find_newcomers(const struct cluster *cluster, const stru
     int64_t slots = batching->max_num_seqs - (int64_t)replica->running_count;
     int64_t blocks = replica->free_blocks - batching->watermark_blocks;
     while (found.count < schedule_waiting(replica) && (int64_t)found.count < slots && budget > 0) {
-        const struct request *request = &cluster->requests[schedule_waiting_at(replica, found.count)];
+        const struct request *request = cluster_request(cluster, schedule_waiting_at(replica, found.count));
         int64_t tokens = newcomer_tokens(batching, request, budget);
         blocks -= kv_blocks_for(replica->config, newcomer_held(batching, request));
         if (tokens == 0 || blocks < 0) {
@@ -72,7 +72,7 @@ static void admit(struct cluster *cluster, struct replica *replica, i128 now, in
     }
     for (size_t i = 0; i < newcomers.count; i++) {
         uint32_t index = schedule_waiting_at(replica, 0);
-        struct request *request = &cluster->requests[index];
+        struct request *request = cluster_request(cluster, index);
         int64_t tokens = newcomer_tokens(batching, request, budget);
         CHECK(kv_hold(replica, request, newcomer_held(batching, request)));
         schedule_admit_head(cluster, replica, now);

@@ -174,12 +174,14 @@ static void print_step(FILE *out, const struct cluster *cluster, const struct re
     print_ticks(out, replica->step_end);
     fputc(':', out);
     for (size_t i = 0; i < replica->running_count; i++) {
-        const struct request *request = &cluster->requests[replica->running[i]];
-        blocks += request->blocks;
-        if (request->chunk > 0 && request->computed < request->target) {
-            fprintf(out, " %lld+%lld", (long long)request->id, (long long)request->chunk);
-        } else if (request->chunk > 0) {
-            fprintf(out, " %lld*", (long long)request->id);
+        uint32_t index = replica->running[i];
+        const struct progress *progress = cluster_request(cluster, index)->progress;
+        long long id = cluster->slab.tags[index].id;
+        blocks += progress->blocks;
+        if (progress->chunk > 0 && progress->computed < progress->target) {
+            fprintf(out, " %lld+%lld", id, (long long)progress->chunk);
+        } else if (progress->chunk > 0) {
+            fprintf(out, " %lld*", id);
         }
     }
     assert_true(blocks + replica->free_blocks == replica->config->num_gpu_blocks);
@@ -194,6 +196,7 @@ static char *steps_text(struct play *play) {
     int64_t key;
     FILE *out = open_memstream(&text, &size);
     cluster_init(&cluster, &play->config, NULL, &outcome, play->diags);
+    cluster.slab.tagged = true;
     bool *stepping = xcalloc(cluster.replica_count, sizeof *stepping);
     while (cluster_step(&cluster, &key)) {
         for (uint32_t i = 0; i < cluster.replica_count; i++) {
