@@ -73,12 +73,6 @@ static double range_ratio(const struct measured_row *row, const struct recipe *r
     return is_from(row, "inferencex_fixture") || is_from(row, "inferencex_via_aic") ? 0.8 : (double)NAN;
 }
 
-/* Lengths of these runs are stated as one number; where requests of one length would march in step (vLLM, TensorRT-LLM) the measured TTFT says
- * that they did not: lengths are spread by a tenth either way. SGLang's waves are there. */
-static bool is_spread(const struct measured_row *row) {
-    return is_from(row, "aic_inhouse") && strcmp(row->engine, "sglang") != 0;
-}
-
 static int64_t whole_tok(double tokens) {
     return tokens < 1 ? 1 : (int64_t)floor(tokens + 0.5);
 }
@@ -97,18 +91,22 @@ static struct client_length ranged(double nominal, double mean, double ratio) {
     return length;
 }
 
-/* By a share either way. */
-static void widen(struct client_length *length, double share) {
-    int64_t half = (int64_t)(share * (double)length->max);
-    length->min = length->min - half < 1 ? 1 : length->min - half;
-    length->max += half;
+/* Clients of exactly one length march in step, which SGLang's TTFT would show: many times that of clients that come one by one. What was
+ * measured of runs with one stated length lies between, for every engine alike: as if lengths were spread by a hundredth either way, as
+ * re-encoded random prompts are. */
+static void loosen(struct client_length *length) {
+    const double spread = 0.01;
+    if (length->shape == SHAPE_UNIFORM_TOK && length->min == length->max) {
+        int64_t half = (int64_t)(spread * (double)length->max);
+        length->min -= half;
+        length->max += half;
+    }
 }
 
 static void fill_lengths(struct client *client, const struct measured_row *row, const struct recipe *recipe) {
     const struct data_set *set = data_set_of(row);
     double input = measured_input_tok(row), output = measured_output_tok(row);
     double ratio = range_ratio(row, recipe);
-    const double spread = 0.1;
     client->lengths_assumed = (isnan(input) && !set->is_settled) || isnan(output);
     if (isnan(input)) {
         client->input = constant(set->input_tok);
@@ -121,9 +119,9 @@ static void fill_lengths(struct client *client, const struct measured_row *row, 
     } else {
         client->output = ranged(row->osl, output, ratio);
     }
-    if (is_spread(row)) {
-        widen(&client->input, spread);
-        widen(&client->output, spread);
+    if (row->load_kind == LOAD_CONCURRENCY && isnan(ratio)) {
+        loosen(&client->input);
+        loosen(&client->output);
     }
 }
 

@@ -241,6 +241,12 @@ static int64_t expert_ranks_of(const struct measured_row *row, const struct rebu
     return is_dealt ? ranks : 1;
 }
 
+/* The number after `name` in the text of a recipe's flags; 0: it is not there. */
+static int64_t recipe_flag(const char *text, const char *name) {
+    const char *at = strstr(text, name);
+    return at == NULL ? 0 : strtoll(at + strlen(name), NULL, 10);
+}
+
 /* A replica's flags are those of all its ranks of attention data parallelism. */
 static void add_ranks(struct server_flags *flags, const struct measured_row *row, const struct rebuilt *rebuilt) {
     int64_t ranks = attention_ranks(row, rebuilt);
@@ -248,6 +254,32 @@ static void add_ranks(struct server_flags *flags, const struct measured_row *row
         flags->max_num_seqs *= ranks;
         flags->max_num_batched_tokens *= ranks;
     }
+}
+
+/* How many draws it takes until each of so many ranks was drawn. */
+static double draws_for_all(int64_t ranks) {
+    double harmonic = 0;
+    for (int64_t rank = 1; rank <= ranks; rank++) {
+        harmonic += 1 / (double)rank;
+    }
+    return (double)ranks * harmonic;
+}
+
+/* TensorRT-LLM's `enable_balance` of attention data parallelism holds prompts back until every rank has one, for `timeout_iters` steps at
+ * most. A new request goes to the rank that lost one, which is any: as a share of the step's tokens, those of the decodes and of so many
+ * prompts; a step that is as full as prompts make it waits for nobody. */
+static void balance_ranks(struct server_flags *flags, const struct measured_row *row, const struct rebuilt *rebuilt) {
+    const char *text = rebuilt->recipe == NULL ? "" : rebuilt->recipe->attention_dp;
+    int64_t ranks = attention_ranks(row, rebuilt), iters = recipe_flag(text, "timeout_iters=");
+    if (strstr(text, "enable_balance=true") == NULL || ranks <= 1 || iters <= 0 || flags->max_num_batched_tokens <= 0) {
+        return;
+    }
+    const struct client_length *input = &rebuilt->client.input;
+    double prompts = draws_for_all(ranks) * (double)(input->min + input->max) / 2;
+    double full = (double)(flags->max_num_batched_tokens - input->max);
+    flags->batch_wait_iters = iters;
+    flags->batch_wait_ratio =
+        fmax(0, fmin(prompts + (double)rebuilt->client.clients, full)) / (double)flags->max_num_batched_tokens;
 }
 
 /* The server did take these prompts whole: beside a full batch, where nobody says how many tokens a step had. */
@@ -279,16 +311,11 @@ static struct server_flags flags_of(const struct rebuild_context *context, const
     }
     if (engine->whole_prompts) {
         make_room_for_prompts(&flags, &rebuilt->client);
+        balance_ranks(&flags, row, rebuilt);
     }
     correct_kv(&flags, row);
     take_kv(&flags, row->kv_precision);
     return flags;
-}
-
-/* The number after `name` among a recipe's other flags; 0: it is not there. */
-static int64_t recipe_flag(const struct recipe *recipe, const char *name) {
-    const char *at = strstr(recipe->other_flags, name);
-    return at == NULL ? 0 : strtoll(at + strlen(name), NULL, 10);
 }
 
 static void add_batching(struct keys *keys, const struct rebuilt *rebuilt, const struct server_flags *flags) {
@@ -311,12 +338,13 @@ static void add_batching(struct keys *keys, const struct rebuilt *rebuilt, const
     if (engine->cuts_prompts && flags->chunk > 0) {
         ADD(keys, "fleet.main.batching.chunk=%" PRId64, flags->chunk);
     }
-    int64_t interval =
-        engine->cuts_prompts && rebuilt->recipe != NULL ? recipe_flag(rebuilt->recipe, "scheduler-recv-interval=") : 0;
+    int64_t interval = engine->cuts_prompts && rebuilt->recipe != NULL
+                           ? recipe_flag(rebuilt->recipe->other_flags, "scheduler-recv-interval=")
+                           : 0;
     if (interval > 1) {
         ADD(keys, "fleet.main.batching.recv_interval=%" PRId64, interval);
     }
-    if (engine->whole_prompts && flags->batch_wait_iters > 0) {
+    if (engine->whole_prompts && flags->batch_wait_iters > 0 && flags->batch_wait_ratio > 0) {
         ADD(keys, "fleet.main.batching.batch_wait_timeout_iters=%" PRId64, flags->batch_wait_iters);
         ADD(keys, "fleet.main.batching.batch_wait_max_tokens_ratio=%.6g", flags->batch_wait_ratio);
     }

@@ -53,8 +53,27 @@ static const struct recipe recipes[] = {
      .attention_dp = "true balanced",
      .ep_condition = "",
      .other_flags = "a; scheduler-recv-interval=30; b"},
+    {.recipe_id = "x3",
+     .kv_precision = "",
+     .max_num_seqs = "",
+     .max_num_batched_tokens = "4000",
+     .prefill_chunk_tokens = "",
+     .gpu_memory_fraction = "",
+     .length_range_ratio = "0.8",
+     .client_requests_per_concurrency = "",
+     .batch_wait_timeout_iters = "",
+     .batch_wait_max_tokens_ratio = "",
+     .speculative = "",
+     .source = "",
+     .engine = "",
+     .model = "",
+     .gpu = "",
+     .precision = "",
+     .attention_dp = "true batching_wait_iters=0 enable_balance=true timeout_iters=60",
+     .ep_condition = "",
+     .other_flags = ""},
 };
-static const struct recipe_book book = {.recipes = recipes, .recipe_count = 2};
+static const struct recipe_book book = {.recipes = recipes, .recipe_count = 3};
 
 static struct rebuild_context *context_of(const char *const *sets, size_t count) {
     const struct rebuild_options options = {.sets = sets, .set_count = count, .engine = ENGINE_LEAP};
@@ -162,8 +181,9 @@ static void without_a_recipe_the_engine_and_the_client_have_defaults(void **stat
     rebuilt_release(&rebuilt);
     row.source = "somebody";
     rebuild_row(context, &row, &rebuilt);
-    assert_int_equal(rebuilt.client.input.min, 901);
-    assert_int_equal(rebuilt.client.input.max, 901);
+    assert_int_equal(rebuilt.client.input.min, 892); /* nobody's requests are of one length to the token */
+    assert_int_equal(rebuilt.client.input.max, 910);
+    assert_int_equal(rebuilt.client.output.min, 99);
     rebuilt_release(&rebuilt);
     rebuild_context_free(context);
 }
@@ -197,6 +217,32 @@ static void ranks_of_attention_share_a_replica(void **state) {
     row.num_gpus = 6;
     rebuild_row(context, &row, &rebuilt);
     assert_int_equal(rebuilt.skip, SKIP_PARALLELISM);
+    rebuilt_release(&rebuilt);
+    rebuild_context_free(context);
+}
+
+/* Two ranks take three draws to be drawn both: three prompts of 900 tokens on average, and 8 decodes. A step of 8,000 tokens for both is full, and
+ * waits for nobody, where another prompt of 1,000 may not fit. */
+static void balanced_ranks_wait_for_a_prompt_each(void **state) {
+    (void)state;
+    struct rebuild_context *context = context_of(NULL, 0);
+    struct measured_row row = row_of();
+    struct rebuilt rebuilt;
+    row.engine = "trtllm";
+    row.num_gpus = row.tp = 2;
+    row.recipe_id = "x3";
+    rebuild_row(context, &row, &rebuilt);
+    assert_int_equal(rebuilt.skip, SKIP_NONE);
+    assert_int_equal(rebuilt.point->sim.pools[0].batching.batch_wait_timeout_iters, 60);
+    assert_int_equal(rebuilt.point->sim.pools[0].batching.batch_wait_max_tokens, 3 * 900 + 8);
+    rebuilt_release(&rebuilt);
+    row.isl = 3000;
+    rebuild_row(context, &row, &rebuilt);
+    assert_int_equal(rebuilt.point->sim.pools[0].batching.batch_wait_max_tokens, 5000);
+    rebuilt_release(&rebuilt);
+    row.num_gpus = row.tp = 1; /* nobody to wait for */
+    rebuild_row(context, &row, &rebuilt);
+    assert_int_equal(rebuilt.point->sim.pools[0].batching.batch_wait_timeout_iters, 0);
     rebuilt_release(&rebuilt);
     rebuild_context_free(context);
 }
@@ -406,6 +452,7 @@ static void a_closed_loop_comes_out_as_reckoned_by_hand(void **state) {
     row.load = 2;
     row.osl = 3;
     row.num_requests = 4;
+    row.length_range_ratio = 1;
     struct predicted predicted = predict(&row, sets, 1);
     assert_int_equal(predicted.requests, 4);
     assert_int_equal(predicted.incomplete, 0);
@@ -436,6 +483,7 @@ int main(void) {
         cmocka_unit_test(a_recipe_decides_flags_and_client),
         cmocka_unit_test(without_a_recipe_the_engine_and_the_client_have_defaults),
         cmocka_unit_test(ranks_of_attention_share_a_replica),
+        cmocka_unit_test(balanced_ranks_wait_for_a_prompt_each),
         cmocka_unit_test(each_kind_of_load_has_its_client),
         cmocka_unit_test(rows_that_cannot_be_rebuilt_say_why),
         cmocka_unit_test(tensor_parallelism_that_nobody_states_is_the_least_that_holds_a_batch),
