@@ -298,19 +298,21 @@ static struct kernel_time linear_attention(const struct kernels *kernels, double
     return plus((struct kernel_time){.s = state_s}, gate);
 }
 
+/* With attention data parallelism a rank has the residual stream of its own tokens alone. */
 static double elements_s(const struct kernels *kernels, double tokens) {
     const struct llm *llm = kernels->setup.llm;
     double width = llm->ffn_dim > 0 ? (double)llm->ffn_dim : (double)(llm->moe_ffn_dim * llm->experts_per_tok);
-    double numbers = KERNELS_ELEMENT_STREAM_PASSES * (double)llm->hidden +
+    double numbers = KERNELS_ELEMENT_STREAM_PASSES * (double)llm->hidden / (double)kernels->setup.attention_dp +
                      KERNELS_ELEMENT_WIDTH_PASSES * width / (double)kernels->setup.tensor_parallel;
     return kernels->layers * tokens * numbers * 2 / (KERNELS_ELEMENT_MEMORY_RATIO * kernels->byte_per_s);
 }
 
-/* The router and the experts that every token takes. */
+/* The router, of a rank's own tokens, and the experts that every token takes. */
 static struct kernel_time expert_layer(const struct kernels *kernels, double tokens) {
     const struct llm *llm = kernels->setup.llm;
     double width = (double)(llm->shared_experts * llm->moe_ffn_dim) / (double)kernels->setup.tensor_parallel;
-    struct kernel_time time = gemm(kernels, tokens, (double)llm->experts, (double)llm->hidden, FORMAT_16);
+    struct kernel_time time = gemm(kernels, tokens / (double)kernels->setup.attention_dp, (double)llm->experts,
+                                   (double)llm->hidden, FORMAT_16);
     return llm->shared_experts > 0 ? plus(time, ffn(kernels, tokens, width, kernels->ffn_format)) : time;
 }
 
@@ -384,6 +386,7 @@ static double formula_s(const struct kernels *kernels, int64_t ranks, double byt
            2 * others / (double)ranks * bytes * link.s_per_byte / constants->link_ratio;
 }
 
+/* An all-reduce is a scatter and a gather of 16-bit numbers; around experts what is gathered is what goes into their products. */
 double kernels_collective_s(const struct kernels *kernels, double tokens) {
     const struct kernel_setup *setup = &kernels->setup;
     int64_t ranks = setup->tensor_parallel;
@@ -391,6 +394,9 @@ double kernels_collective_s(const struct kernels *kernels, double tokens) {
         return 0;
     }
     double bytes = tokens * (double)setup->llm->hidden * 2;
+    if (setup->attention_dp > 1) {
+        bytes *= (2 + activation_byte(kernels->expert_format)) / 4;
+    }
     bool in_node = ranks <= setup->gpus_per_node || setup->gpus_per_node == 0;
     double one =
         setup->knots != NULL && in_node ? knots_us(setup->knots, bytes) * US : formula_s(kernels, ranks, bytes);

@@ -13,8 +13,10 @@ enum {
     OPEN_LOOP_S = 600,
     STEADY_REQUESTS_MIN = 1024,
     STEADY_WAVES = 3,
-    QUEUED_REQUESTS = 3000, /* a replica's; TensorRT-LLM's documentation has 1,000 to 30,000 */
-    QUEUED_REQUESTS_MAX = 24000,
+    QUEUED_TOK =
+        6500000, /* a replica's: in TensorRT-LLM's documentation 30,000 requests of 128/128 tokens, 3,000 of 1000/1000 */
+    QUEUED_REQUESTS_MIN = 1000,
+    QUEUED_REQUESTS_MAX = 30000,
     REMARK_SIZE = 128,
     PROMPT_OTHER_TOK = 512,
     ANSWER_OTHER_TOK = 256,
@@ -151,10 +153,16 @@ static int64_t open_requests(const struct measured_row *row, const struct recipe
     return (int64_t)ceil(row->load * OPEN_LOOP_S);
 }
 
-static int64_t queued_requests(const struct measured_row *row) {
+static int64_t queued_requests(const struct measured_row *row, const struct client *client) {
     int64_t gpus_per_replica = (row->tp > 0 ? row->tp : 1) * (row->pp > 0 ? row->pp : 1);
     int64_t replicas = row->num_gpus > gpus_per_replica ? row->num_gpus / gpus_per_replica : 1;
-    int64_t requests = isnan(row->num_requests) ? QUEUED_REQUESTS * replicas : (int64_t)row->num_requests;
+    int64_t tokens = client->input.max +
+                     (client->output.shape == SHAPE_UNIFORM_TOK ? client->output.max : (int64_t)client->output.mean);
+    int64_t requests = QUEUED_TOK / tokens;
+    if (!isnan(row->num_requests)) {
+        return (int64_t)row->num_requests;
+    }
+    requests = replicas * (requests > QUEUED_REQUESTS_MIN ? requests : QUEUED_REQUESTS_MIN);
     return requests < QUEUED_REQUESTS_MAX ? requests : QUEUED_REQUESTS_MAX;
 }
 
@@ -178,7 +186,6 @@ static void fill_sends(struct client *client, const struct measured_row *row, co
         client->requests = open_requests(row, recipe);
         break;
     case LOAD_MAX_NUM_SEQS:
-        client->is_steady = true;
         client->requests = STEADY_WAVES * load > STEADY_REQUESTS_MIN ? STEADY_WAVES * load : STEADY_REQUESTS_MIN;
         client->clients = client->requests;
         break;
@@ -188,14 +195,15 @@ static void fill_sends(struct client *client, const struct measured_row *row, co
         client->requests = client->clients = load;
         break;
     case LOAD_MAX_LOAD:
-    case LOAD_MLPERF: client->requests = client->clients = queued_requests(row); break;
+    case LOAD_MLPERF: client->requests = client->clients = queued_requests(row, client); break;
     }
 }
 
 struct client client_of(const struct measured_row *row, const struct recipe *recipe, int64_t block_size) {
     struct client client = {.clients = 0};
-    fill_sends(&client, row, recipe);
+    client.is_steady = row->load_kind == LOAD_MAX_NUM_SEQS;
     fill_lengths(&client, row, recipe);
+    fill_sends(&client, row, recipe);
     if (is_from(row, "inference-sim")) {
         cache_prompts(&client, block_size);
     }

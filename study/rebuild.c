@@ -250,6 +250,9 @@ static int64_t recipe_flag(const char *text, const char *name) {
 /* A replica's flags are those of all its ranks of attention data parallelism. */
 static void add_ranks(struct server_flags *flags, const struct measured_row *row, const struct rebuilt *rebuilt) {
     int64_t ranks = attention_ranks(row, rebuilt);
+    if (rebuilt->engine->whole_prompts && ranks > 1 && flags->max_num_seqs == 0) {
+        flags->max_num_seqs = WHOLE_PROMPT_SEQS; /* the default is a rank's, too */
+    }
     if (rebuilt->engine->seqs_by_rank) {
         flags->max_num_seqs *= ranks;
         flags->max_num_batched_tokens *= ranks;
@@ -282,10 +285,14 @@ static void balance_ranks(struct server_flags *flags, const struct measured_row 
         fmax(0, fmin(prompts + (double)rebuilt->client.clients, full)) / (double)flags->max_num_batched_tokens;
 }
 
-/* The server did take these prompts whole: beside a full batch, where nobody says how many tokens a step had. */
-static void make_room_for_prompts(struct server_flags *flags, const struct client *client) {
+/* The server did take these prompts whole: beside a full batch, where nobody says how many tokens a step of a rank had. */
+static void make_room_for_prompts(struct server_flags *flags, const struct client *client, int64_t ranks) {
+    bool is_stated = flags->max_num_batched_tokens > 0;
     int64_t seqs = client->clients < WHOLE_PROMPT_SEQS ? client->clients : WHOLE_PROMPT_SEQS;
-    int64_t least = client->input.max + (flags->max_num_batched_tokens == 0 ? seqs : 0);
+    int64_t least = client->input.max + (is_stated ? 0 : seqs);
+    if (!is_stated && least < ranks * WHOLE_PROMPT_TOK) {
+        least = ranks * WHOLE_PROMPT_TOK;
+    }
     if (least > flags->max_num_batched_tokens && least > WHOLE_PROMPT_TOK) {
         flags->max_num_batched_tokens = least;
     }
@@ -310,7 +317,7 @@ static struct server_flags flags_of(const struct rebuild_context *context, const
         flags.max_num_seqs = (int64_t)row->load;
     }
     if (engine->whole_prompts) {
-        make_room_for_prompts(&flags, &rebuilt->client);
+        make_room_for_prompts(&flags, &rebuilt->client, attention_ranks(row, rebuilt));
         balance_ranks(&flags, row, rebuilt);
     }
     correct_kv(&flags, row);

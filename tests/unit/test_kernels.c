@@ -108,8 +108,35 @@ static void shapes_take_what_was_worked_out(void **state) {
     }
 }
 
+/* Four ranks with sequences of their own: projections, router and residual stream are of a quarter of the tokens; what is gathered for experts in
+ * 8 bit is half of what 16 bit would be, what is scattered is not. */
+static void ranks_of_attention_have_tokens_of_their_own(void **state) {
+    const struct fixture *fixture = *state;
+    const struct position nowhere = {0};
+    const double tokens = 1024;
+    struct kernel_setup setup = {
+        .llm = catalog_llm(fixture->catalog, span_of("Qwen3-30B-A3B"), fixture->diags, nowhere),
+        .gpu = catalog_gpu(fixture->catalog, span_of("H100-SXM"), fixture->diags, nowhere),
+        .precision = PRECISION_FP8,
+        .kv_precision = PRECISION_BF16,
+        .engine = SERVING_TRTLLM,
+        .tensor_parallel = 4,
+        .expert_parallel = 4,
+        .attention_dp = 4,
+        .gpus_per_node = 8,
+    };
+    struct kernels *eight = kernels_new(&setup);
+    setup.precision = PRECISION_BF16;
+    struct kernels *sixteen = kernels_new(&setup);
+    near("matrix", kernels_matrix(eight, tokens).s, 1.86798, 1e-3);
+    near("collectives", kernels_collective_s(eight, tokens), 1e3 * kernels_collective_s(sixteen, 0.75 * tokens), 1e-9);
+    kernels_free(eight);
+    kernels_free(sixteen);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(ranks_of_attention_have_tokens_of_their_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(shapes_take_what_was_worked_out, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

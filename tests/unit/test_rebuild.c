@@ -240,6 +240,12 @@ static void balanced_ranks_wait_for_a_prompt_each(void **state) {
     rebuild_row(context, &row, &rebuilt);
     assert_int_equal(rebuilt.point->sim.pools[0].batching.batch_wait_max_tokens, 5000);
     rebuilt_release(&rebuilt);
+    row.recipe_id = "x2"; /* nothing said of tokens: each rank has the default */
+    row.isl = 1000;
+    rebuild_row(context, &row, &rebuilt);
+    assert_int_equal(rebuilt.point->sim.pools[0].batching.max_num_batched_tokens, 2 * 8192);
+    rebuilt_release(&rebuilt);
+    row.recipe_id = "x3";
     row.num_gpus = row.tp = 1; /* nobody to wait for */
     rebuild_row(context, &row, &rebuilt);
     assert_int_equal(rebuilt.point->sim.pools[0].batching.batch_wait_timeout_iters, 0);
@@ -275,7 +281,7 @@ static void each_kind_of_load_has_its_client(void **state) {
     row.num_gpus = 8;
     row.tp = 4;
     struct client queued = client_of(&row, NULL, 16);
-    assert_int_equal(queued.clients, 6000);
+    assert_int_equal(queued.clients, 2 * 5909); /* 6.5e6 tokens a replica */
     row.load_kind = LOAD_MLPERF;
     row.isl = row.osl = (double)NAN;
     assert_true(client_of(&row, NULL, 16).lengths_assumed);
