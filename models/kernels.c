@@ -404,6 +404,15 @@ double kernels_collective_s(const struct kernels *kernels, double tokens) {
     return count * kernels->layers * one;
 }
 
+double kernels_hops_s(const struct kernels *kernels, double tokens) {
+    const struct kernel_setup *setup = &kernels->setup;
+    const struct collective_constants *constants = &collective_table[link_of(kernels)];
+    const struct collective_line hops =
+        pipeline_hops(setup->gpu, setup->tensor_parallel, setup->pipeline_parallel, setup->gpus_per_node,
+                      constants->link_ratio, (constants->base_us + constants->rank_us) * US);
+    return hops.latency_s + tokens * (double)setup->llm->hidden * 2 * hops.s_per_byte;
+}
+
 /* ---- attention ---- */
 
 /* Bytes of KV per token that a full layer of one rank reads. */
@@ -476,9 +485,10 @@ struct kernels *kernels_new(const struct kernel_setup *setup) {
     kernels->byte_per_s = gpu_peak_byte_per_s(setup->gpu);
     kernels->peak16_flop_per_s = gpu_peak_flop_per_s(setup->gpu, PRECISION_BF16);
     kernels->attention_ranks = fmax(1, (double)setup->tensor_parallel / (double)setup->attention_dp);
-    kernels->layers = (double)llm->layers;
-    kernels->attention_layers = (double)llm_attention_layers(llm);
-    kernels->expert_layers = (double)llm_moe_layers(llm);
+    const double stages = stage_ratio(llm, setup->pipeline_parallel > 1 ? setup->pipeline_parallel : 1);
+    kernels->layers = (double)llm->layers * stages;
+    kernels->attention_layers = (double)llm_attention_layers(llm) * stages;
+    kernels->expert_layers = (double)llm_moe_layers(llm) * stages;
     kernels->dense_layers = kernels->layers - kernels->expert_layers;
     find_formats(kernels);
     if (llm->experts > 0) {

@@ -30,6 +30,8 @@ struct kernel_setup {
     enum precision precision, kv_precision;
     enum serving_engine engine; /* whose all-reduce */
     int64_t tensor_parallel, expert_parallel, attention_dp, gpus_per_node;
+    int64_t
+        pipeline_parallel; /* 0 or 1: one stage. Tokens and sequences are then a micro-batch's, times a round's (models/parallel.h) */
     const struct collective_knots *knots; /* borrowed; of this GPU, engine and number of ranks; NULL: by formula */
 };
 
@@ -56,6 +58,9 @@ double kernels_expert_launch_s(const struct kernels *kernels);
 
 /* Collectives: two all-reduces a layer; with attention data parallelism gather and scatter around the experts. */
 double kernels_collective_s(const struct kernels *kernels, double tokens);
+
+/* From stage to stage of a pipeline, all of a round. */
+double kernels_hops_s(const struct kernels *kernels, double tokens);
 
 /* The LM head for so many sampled positions. */
 struct kernel_time kernels_head(const struct kernels *kernels, double sequences);

@@ -37,22 +37,43 @@ static double kv_byte(const struct memory_request *request, const struct memory_
     }
 }
 
+/* Of the stage of a pipeline that has most, over the weights of the replica. */
+static double stage_weight_ratio(const struct memory_request *request, double weight_byte) {
+    const struct llm *llm = request->llm;
+    if (request->pipeline_parallel <= 1) {
+        return 1;
+    }
+    const struct llm_params params = llm_params(llm);
+    const double wide = precision_byte_per_weight(PRECISION_BF16);
+    const double ends = (params.embedding + params.lm_head) * wide;
+    const double end = fmax(params.embedding, params.lm_head) * wide;
+    const double share = (double)stage_layers(llm, request->pipeline_parallel) / (double)llm->layers;
+    return ((weight_byte - ends) * share + end) / weight_byte;
+}
+
 static void plan_fill(const struct memory_request *request, struct memory_plan *plan) {
     const struct llm *llm = request->llm;
+    const int64_t stages = request->pipeline_parallel > 1 ? request->pipeline_parallel : 1;
+    const double layers_ratio = (double)stage_layers(llm, stages) / (double)llm->layers;
     int64_t ranks = request->tensor_parallel;
     int64_t groups = request->attention_dp > 1 ? request->attention_dp : 1;
     plan->weight_byte = llm_weight_byte(llm, request->precision);
     plan->weight_byte += attention_copies_byte(llm, request->precision, request->attention_dp);
     bool is_share_of_free = request->engine == SERVING_TRTLLM;
     plan->usable_byte = gpu_mem_byte(request->gpu) * (is_share_of_free ? 1 : request->gpu_memory_utilization);
-    plan->weight_byte_per_gpu = plan->weight_byte / (double)ranks;
+    plan->weight_byte_per_gpu = plan->weight_byte * stage_weight_ratio(request, plan->weight_byte) / (double)ranks;
     plan->activation_byte_per_gpu = activation_byte(request);
-    plan->overhead_byte_per_gpu = PRIOR_CONTEXT_BYTE + (ranks > 1 ? PRIOR_NCCL_BYTE : 0);
+    plan->overhead_byte_per_gpu = PRIOR_CONTEXT_BYTE + (ranks * stages > 1 ? PRIOR_NCCL_BYTE : 0);
     plan->kv_byte_per_gpu = kv_byte(request, plan);
-    plan->kv_byte_per_tok_per_gpu = llm_kv_byte_per_tok_per_gpu(llm, request->kv_precision, ranks / groups);
+    plan->kv_byte_per_tok_per_gpu =
+        layers_ratio * llm_kv_byte_per_tok_per_gpu(llm, request->kv_precision, ranks / groups);
     plan->kv_byte_per_tok = llm_kv_byte_per_tok(llm, request->kv_precision, ranks / groups);
     double blocks = floor(plan->kv_byte_per_gpu / (plan->kv_byte_per_tok_per_gpu * (double)request->block_size));
     plan->num_gpu_blocks = blocks > 0 ? (int64_t)blocks * groups : 0;
+}
+
+static int64_t gpus_of(const struct memory_request *request) {
+    return request->tensor_parallel * (request->pipeline_parallel > 1 ? request->pipeline_parallel : 1);
 }
 
 static bool weights_fit(const struct memory_request *request, const struct memory_plan *plan, struct diags *diags,
@@ -61,8 +82,8 @@ static bool weights_fit(const struct memory_request *request, const struct memor
         return true;
     }
     return diag_error(diags, at, "model-fits", "%s in %s needs %.1f GB; %lld x %s has %.15g GB", request->llm->name,
-                      precision_name(request->precision), plan->weight_byte / GB, (long long)request->tensor_parallel,
-                      request->gpu->name, request->gpu->mem_gb * (double)request->tensor_parallel);
+                      precision_name(request->precision), plan->weight_byte / GB, (long long)gpus_of(request),
+                      request->gpu->name, request->gpu->mem_gb * (double)gpus_of(request));
 }
 
 enum { ARITHMETIC_SIZE = 256 };
@@ -101,7 +122,7 @@ static bool blocks_fit(const struct memory_request *request, const struct memory
     return diag_error(diags, at, "model-fits",
                       "%s in %s leaves no room for its KV cache on %lld x %s: %s; raise tensor_parallel or lower "
                       "max_num_batched_tokens",
-                      request->llm->name, precision_name(request->precision), (long long)request->tensor_parallel,
+                      request->llm->name, precision_name(request->precision), (long long)gpus_of(request),
                       request->gpu->name, text);
 }
 

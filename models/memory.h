@@ -7,6 +7,8 @@
  *         TensorRT-LLM   u x (memory - weights / tp - activations - overhead)       (u of what is free: free_gpu_memory_fraction)
  * With attention data parallelism (models/parallel.h) a rank holds the KV of its own sequences over tp / attention_dp GPUs, and the attention
  * weights once more; the replica's blocks are those of all its ranks together.
+ * A stage of a pipeline holds the weights and the KV of its layers, the first one the embedding, the last one the LM head; the one with most of them
+ * decides, and a block spans all stages. max_num_batched_tokens are then those of a micro-batch.
  * Activations: the peak of a forward pass over max_num_batched_tokens, 2 B x (4
  * hidden + 3 FFN width / tp) a token, and 8 B x vocab / tp for each of max_num_seqs samples; overhead: context,
  * graphs, NCCL buffers (models/priors.h). Memory: gpu_mem_byte; a GB printed is 1e9 bytes.
@@ -28,6 +30,7 @@ struct memory_request {
     enum precision precision, kv_precision;
     int64_t tensor_parallel;
     int64_t attention_dp;          /* see models/parallel.h; 0 or 1: none */
+    int64_t pipeline_parallel;     /* likewise */
     double gpu_memory_utilization; /* 0..1 */
     int64_t block_size;            /* tokens */
     int64_t max_num_batched_tokens, max_num_seqs;

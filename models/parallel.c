@@ -98,3 +98,38 @@ struct collective_line all_reduce_line(const struct gpu *gpu, int64_t ranks, int
     double passes = 2 * (double)(ranks - 1) / (double)ranks;
     return (struct collective_line){latency_s, passes / byte_per_s};
 }
+
+/* ---- pipelines ---- */
+
+bool pipeline_parallel_check(const struct llm *llm, int64_t stages, struct diags *diags, struct position at) {
+    return stages <= llm->layers ||
+           diag_error(diags, at, "pipeline-parallel-shape",
+                      "pipeline_parallel = %lld is more than the %lld layers of %s: a stage would have none",
+                      (long long)stages, (long long)llm->layers, llm->name);
+}
+
+int64_t stage_layers(const struct llm *llm, int64_t stages) {
+    return (llm->layers + stages - 1) / stages;
+}
+
+double stage_ratio(const struct llm *llm, int64_t stages) {
+    return (double)(stage_layers(llm, stages) * stages) / (double)llm->layers;
+}
+
+struct collective_line pipeline_hops(const struct gpu *gpu, int64_t tensor_parallel, int64_t stages,
+                                     int64_t gpus_per_node, double link_ratio, double launch_s) {
+    if (stages <= 1) {
+        return (struct collective_line){0, 0};
+    }
+    const struct collective_line near = link_line(gpu, 2, 2);
+    const struct collective_line far = link_line(gpu, 2, 1);
+    const int64_t node = gpus_per_node > 0 ? gpus_per_node : tensor_parallel * stages;
+    const int64_t nodes = (tensor_parallel * stages + node - 1) / node;
+    const double crossing = nodes > 1 ? (double)nodes : 0; /* the last stage's answer goes back to the first node */
+    const double within = (double)stages - fmin(crossing, (double)stages);
+    const double ports = (double)tensor_parallel; /* of a stage, to the network */
+    return (struct collective_line){
+        .latency_s = (double)stages * launch_s + ((double)stages - within) * far.latency_s,
+        .s_per_byte = (within * near.s_per_byte + ((double)stages - within) * far.s_per_byte / ports) / link_ratio,
+    };
+}

@@ -35,6 +35,24 @@ struct collective_line all_reduce_line(const struct gpu *gpu, int64_t ranks, int
  * attention). 0 counts as 1. Rule "attention-dp" unless it divides tensor_parallel. */
 bool attention_dp_check(int64_t attention_dp, int64_t tensor_parallel, struct diags *diags, struct position at);
 
+/* Pipeline parallelism: `stages` groups of tensor_parallel GPUs, each with its part of the layers. As many micro-batches are in flight; a replica's step is a
+ * round, in which each of them passes all stages once:
+ *     round = layers' time of the largest micro-batch x stage_layers stages / layers + stages hops         (the slowest stage decides)
+ * A hop hands 16-bit activations of the micro-batch to the next stage: latency + tokens x hidden x 2 B / link, of which the GPUs of a stage share a
+ * network. Rule "pipeline-parallel-shape" unless every stage has a layer. */
+bool pipeline_parallel_check(const struct llm *llm, int64_t stages, struct diags *diags, struct position at);
+
+/* Layers of the stage that has most: layers / stages, up. */
+int64_t stage_layers(const struct llm *llm, int64_t stages);
+
+/* How much longer a round takes than all layers in a row, since stages are not equal: stage_layers stages / layers. */
+double stage_ratio(const struct llm *llm, int64_t stages);
+
+/* All hops of a round together, for a micro-batch of so many bytes of activations: `stages` of them, between nodes where a stage's
+ * GPUs and the next one's are in two. `link_ratio`: share of the link's bandwidth; `launch_s`: of one hop. 0 for one stage. */
+struct collective_line pipeline_hops(const struct gpu *gpu, int64_t tensor_parallel, int64_t stages,
+                                     int64_t gpus_per_node, double link_ratio, double launch_s);
+
 /* Bytes of all copies of the attention weights beyond the first. */
 double attention_copies_byte(const struct llm *llm, enum precision precision, int64_t attention_dp);
 

@@ -274,7 +274,8 @@ struct maker {
     const struct kernels *kernels;
     struct profile_terms terms;
     struct kernel_attention attention;
-    double ranks; /* of attention */
+    double ranks;  /* of attention */
+    double stages; /* of a pipeline */
 };
 
 /* What the kernels take for so many tokens, all of one kind. */
@@ -291,7 +292,8 @@ static struct counted counted_of(const struct maker *maker, double number) {
         .matrix = kernels_matrix(maker->kernels, number),
         .expert = kernels_expert(maker->kernels, number),
         .head = kernels_head(maker->kernels, number),
-        .collective_s = terms->collective_scale * kernels_collective_s(maker->kernels, number),
+        .collective_s = terms->collective_scale * kernels_collective_s(maker->kernels, number) +
+                        kernels_hops_s(maker->kernels, number),
     };
 }
 
@@ -359,9 +361,10 @@ static bool fill_coefficients(const struct profile_step *step, const struct make
     const struct profile_terms *terms = &maker->terms;
     const struct kernel_attention *attention = &maker->attention;
     double decoding = terms->matrix_scale * terms->mla_scale, prefilling = decoding * terms->prefill_scale;
+    double reading = decoding / maker->stages; /* each micro-batch reads its part of the contexts */
     const struct coefficient coefficients[] = {
-        {"time of a token of context", decoding * attention->context_s, UNIT_PER_S, &model->context},
-        {"time of a token of windowed context", decoding * attention->window_context_s, UNIT_PER_S,
+        {"time of a token of context", reading * attention->context_s, UNIT_PER_S, &model->context},
+        {"time of a token of windowed context", reading * attention->window_context_s, UNIT_PER_S,
          &model->window_context},
         {"time of prefill attention", prefilling * attention->prefill_pair_s, UNIT_PER_S, &model->attention},
         {"time of windowed prefill attention", prefilling * attention->prefill_window_pair_s, UNIT_PER_S,
@@ -376,6 +379,8 @@ static bool fill_coefficients(const struct profile_step *step, const struct make
     };
     model->window = step->setup.llm->sliding_window;
     model->ranks = step->setup.attention_dp;
+    model->stages = step->setup.pipeline_parallel;
+    model->micro_tokens = step->micro_batch_tok;
     return coefficients_round(coefficients, sizeof coefficients / sizeof coefficients[0], diags, at);
 }
 
@@ -397,7 +402,9 @@ struct step_model *step_model_new_profile(const struct profile_step *step, const
         .terms = profile_terms_of(step->profile, kernels, &step->setup),
         .attention = kernels_attention(kernels),
         .ranks = (double)step->setup.attention_dp,
+        .stages = (double)(step->setup.pipeline_parallel > 1 ? step->setup.pipeline_parallel : 1),
     };
+    CHECK(maker.stages <= 1 || step->micro_batch_tok > 0);
     struct step_model *model = step_model_make(work);
     model->captured = capture_table_make(step->capture_sizes, step->capture_count);
     bool ok = fill_curves(step, &maker, model, diags, at);

@@ -6,6 +6,7 @@
  *                         + Sp S m (pairs x2 / 2 + tokens) + host + cs(s),  hl L)  + cpf
  *     host = (c0 + cl L) ca + clm mt launches + clblk L [block-scaled fp8] + cmla ca L [MLA] + cep Lm [expert parallel] + cdp L [attention dp]
  *     cs(n) = cs (min(n, 256) + 0.2 max(n - 256, 0));  vLLM 0.11, which does not overlap: cs n
+ * A pipeline's round: the same for its largest micro-batch, C with hops, H and cs once more for each other micro-batch (models/parallel.h).
  * D, M, C, H, A0, A1, a, pairs, tokens, launches are kernels'; m is 1, or `mla` for MLA. S = Se Sa Sx fam, SM = Sm Sma Smx fam, Sp = Spf Spa: by engine, by
  * architecture and number format, by both, by model family. A value that the profile lacks is neutral: 1, or an
  * overhead between those of known engines (profile.c). Valid for what it was fitted on; others rest on the architecture's kernels. */
@@ -132,6 +133,7 @@ const struct collective_knots *profile_knots(const struct profile *profile, cons
 
 struct profile_step {
     struct kernel_setup setup;     /* knots: as profile_knots says */
+    int64_t micro_batch_tok;       /* of a pipeline's micro-batch: tokens of prompts at most */
     const struct profile *profile; /* borrowed */
     double quantum_s;
     const int64_t *capture_sizes; /* borrowed; as in struct roofline_step */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/check.h"
 #include "models/priors.h"
 #include "models/step_coefficients.h"
 
@@ -120,21 +121,39 @@ static struct rates rates_of(const struct roofline_step *step) {
     };
 }
 
+static double stages_of(const struct roofline_step *step) {
+    return step->pipeline_parallel > 1 ? (double)step->pipeline_parallel : 1;
+}
+
+/* What a round takes for each layer's time of all layers. */
+static double layers_ratio(const struct roofline_step *step) {
+    return stage_ratio(step->llm, (int64_t)stages_of(step));
+}
+
+/* A hop is launched as an all-reduce of two is. */
+static struct collective_line hops_of(const struct roofline_step *step) {
+    bool has_nvlink = !isnan(step->gpu->nvlink_gb_per_s);
+    const struct collective_line pair = all_reduce_line(step->gpu, 2, 2);
+    return pipeline_hops(step->gpu, step->tensor_parallel, step->pipeline_parallel, step->gpus_per_node,
+                         has_nvlink ? PRIOR_NVLINK_RATIO : PRIOR_PCIE_PAIR_RATIO, pair.latency_s);
+}
+
 static bool matrices_fill(const struct roofline_step *step, const struct rates *rates, struct step_model *model,
                           struct diags *diags, struct position at) {
     const struct llm *llm = step->llm;
-    double ranks = (double)step->tensor_parallel;
+    double ranks = (double)step->tensor_parallel, ratio = layers_ratio(step);
     struct llm_params params = llm_params(llm);
     double body_byte = llm_body_byte(llm, step->precision);
     body_byte += attention_copies_byte(llm, step->precision, step->attention_dp);
     double expert_flop = 2 * params.experts_active;
     double body_flop = 2 * params.body;
     const struct coefficient coefficients[] = {
-        {"time to read the weights", body_byte / ranks * rates->s_per_byte, UNIT_PER_S, &model->body},
-        {"time to compute a token", body_flop / ranks * rates->s_per_flop, UNIT_PER_S, &model->body_token},
-        {"time to read an expert", llm_expert_byte(llm, step->precision) / ranks * rates->s_per_byte, UNIT_PER_S,
-         &model->expert},
-        {"time of a token's experts", expert_flop / ranks * rates->s_per_flop, UNIT_PER_S, &model->expert_token},
+        {"time to read the weights", ratio * body_byte / ranks * rates->s_per_byte, UNIT_PER_S, &model->body},
+        {"time to compute a token", ratio * body_flop / ranks * rates->s_per_flop, UNIT_PER_S, &model->body_token},
+        {"time to read an expert", ratio * llm_expert_byte(llm, step->precision) / ranks * rates->s_per_byte,
+         UNIT_PER_S, &model->expert},
+        {"time of a token's experts", ratio * expert_flop / ranks * rates->s_per_flop, UNIT_PER_S,
+         &model->expert_token},
         {"time to read the LM head", llm_lm_head_byte(llm) / ranks * rates->s_per_byte, UNIT_PER_S, &model->head},
         {"time to compute a sample", llm_flop_per_sample(llm) / ranks * rates->s_per_head_flop, UNIT_PER_S,
          &model->head_seq},
@@ -145,22 +164,27 @@ static bool matrices_fill(const struct roofline_step *step, const struct rates *
 static bool attention_fill(const struct roofline_step *step, const struct rates *rates, struct step_model *model,
                            struct diags *diags, struct position at) {
     const struct llm *llm = step->llm;
-    double kv_byte = llm_kv_byte_per_tok_per_gpu(llm, step->kv_precision, attention_gpus(step));
+    double ratio = layers_ratio(step), layers = ratio * (double)llm->layers;
+    double kv_byte = ratio * llm_kv_byte_per_tok_per_gpu(llm, step->kv_precision, attention_gpus(step));
     double own_tokens = step->attention_dp > 1 ? 1 / (double)step->attention_dp : 1; /* of a rank */
-    double context_s = kv_byte * rates->s_per_kv_byte;
-    double attention_s = llm_prefill_attention_flop(llm) / (double)attention_gpus(step) * rates->s_per_attention_flop;
+    double context_s = kv_byte * rates->s_per_kv_byte / stages_of(step); /* each micro-batch reads its part */
+    double attention_s =
+        ratio * llm_prefill_attention_flop(llm) / (double)attention_gpus(step) * rates->s_per_attention_flop;
     double windowed = llm_window_ratio(llm);
-    double reduces = step->tensor_parallel > 1 ? 2 * (double)llm->layers : 0;
+    double reduces = step->tensor_parallel > 1 ? 2 * layers : 0;
+    const struct collective_line hops = hops_of(step);
     double reduce_s_per_token = reduces * (double)llm->hidden * 2 * step->all_reduce.s_per_byte;
-    double layers_s = step->overhead.per_layer_s * (double)llm->layers;
+    double layers_s = step->overhead.per_layer_s * layers;
+    double hop_s_per_token = (double)llm->hidden * 2 * hops.s_per_byte;
     const struct coefficient coefficients[] = {
         {"time of a token of context", context_s * (1 - windowed), UNIT_PER_S, &model->context},
         {"time of a token of windowed context", context_s * windowed, UNIT_PER_S, &model->window_context},
         {"time of prefill attention", attention_s * (1 - windowed), UNIT_PER_S, &model->attention},
         {"time of windowed prefill attention", attention_s * windowed, UNIT_PER_S, &model->window_attention},
-        {"time of a token", kv_byte * own_tokens * rates->s_per_byte + reduce_s_per_token, UNIT_PER_S, &model->token},
-        {"time of a step", step->overhead.per_step_s + layers_s + reduces * step->all_reduce.latency_s, UNIT_PER_S,
-         &model->step},
+        {"time of a token", kv_byte * own_tokens * rates->s_per_byte + reduce_s_per_token + hop_s_per_token, UNIT_PER_S,
+         &model->token},
+        {"time of a step", step->overhead.per_step_s + layers_s + reduces * step->all_reduce.latency_s + hops.latency_s,
+         UNIT_PER_S, &model->step},
         {"time of a sequence", step->overhead.per_seq_s, UNIT_PER_S, &model->seq},
         {"time of a prefill step", step->overhead.per_prefill_step_s, UNIT_PER_S, &model->prefill_step},
         {"host's time of a step", step->host_step_s, UNIT_PER_S, &model->host},
@@ -170,6 +194,64 @@ static bool attention_fill(const struct roofline_step *step, const struct rates 
     model->window = llm->sliding_window;
     model->ranks = step->attention_dp;
     return coefficients_round(coefficients, sizeof coefficients / sizeof coefficients[0], diags, at);
+}
+
+/* ---- a pipeline's rounds, as curves ---- */
+
+/* Products of `number` tokens or sequences: max(reading, computing). */
+static void add_products(struct step_parts *parts, double reading, double computing) {
+    parts->total_s += fmax(reading, computing);
+    parts->compute_s += computing > reading ? computing : 0;
+}
+
+/* Of the lines that the model has so far. Units, not seconds. */
+static struct step_parts tokens_of_lines(const struct step_model *model, double tokens) {
+    struct step_parts parts = {.total_s = (double)model->step + (double)model->token * tokens};
+    add_products(&parts, (double)model->body, (double)model->body_token * tokens);
+    if (model->touched.values != NULL) {
+        const int64_t last = model->touched.count - 1;
+        const int64_t touched = model->touched.values[tokens < (double)last ? (int64_t)tokens : last];
+        add_products(&parts, (double)model->expert * (double)touched / (double)(1 << TOUCHED_SHIFT),
+                     (double)model->expert_token * tokens);
+    }
+    return parts;
+}
+
+static struct step_parts samples_of_lines(const struct step_model *model, double sequences) {
+    struct step_parts parts = {.total_s = (double)model->seq * sequences, .engine_s = (double)model->seq * sequences};
+    add_products(&parts, (double)model->head, (double)model->head_seq * sequences);
+    return parts;
+}
+
+static struct step_parts in_seconds(struct step_parts a, struct step_parts b) {
+    return (struct step_parts){.total_s = (a.total_s + b.total_s) / UNIT_PER_S,
+                               .compute_s = (a.compute_s + b.compute_s) / UNIT_PER_S,
+                               .engine_s = (a.engine_s + b.engine_s) / UNIT_PER_S};
+}
+
+static bool fill_curve(struct time_curve *curve, const struct step_parts *parts) {
+    return time_curve_fill(curve, &parts[1].total_s, sizeof *parts / sizeof(double), UNIT_PER_S);
+}
+
+static bool curves_of_lines(const struct roofline_step *step, struct step_model *model, struct diags *diags,
+                            struct position at) {
+    struct step_curves *curves = model->curves = xcalloc(1, sizeof *curves);
+    const struct step_parts none = {0};
+    for (size_t i = 1; i < CURVE_NODES; i++) {
+        const double number = (double)time_curve_number(i);
+        const struct step_parts tokens = tokens_of_lines(model, number), samples = samples_of_lines(model, number);
+        curves->decodes[i] = in_seconds(tokens, samples);
+        curves->tokens[i] = in_seconds(tokens, none);
+        curves->samples[i] = in_seconds(samples, none);
+    }
+    model->step = model->body = model->body_token = model->expert = model->expert_token = 0;
+    model->head = model->head_seq = model->token = model->seq = 0;
+    model->stages = step->pipeline_parallel;
+    model->micro_tokens = step->micro_batch_tok;
+    return (fill_curve(&model->decodes, curves->decodes) && fill_curve(&model->tokens, curves->tokens) &&
+            fill_curve(&model->samples, curves->samples)) ||
+           diag_error(diags, at, "coefficient-range", "the time of a step of %s on %s is beyond all range",
+                      step->llm->name, step->gpu->name);
 }
 
 /* The table of experts touched belongs to the step's model, whatever `work` says. */
@@ -191,6 +273,10 @@ struct step_model *step_model_new_roofline(const struct roofline_step *roofline,
     const struct rates rates = rates_of(roofline);
     bool ok = matrices_fill(roofline, &rates, model, diags, at);
     ok = attention_fill(roofline, &rates, model, diags, at) && ok;
+    if (ok && roofline->pipeline_parallel > 1) {
+        CHECK(roofline->micro_batch_tok > 0);
+        ok = curves_of_lines(roofline, model, diags, at);
+    }
     if (!ok) {
         step_model_free(model);
         return NULL;

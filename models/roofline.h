@@ -13,6 +13,8 @@
  * With attention data parallelism the terms of context and prefill attention are those of the slowest rank, over tensor_parallel / attention_dp
  * GPUs; each rank reads its own copy of the attention weights; tokens and their KV are taken to be spread evenly, communication
  * as without it (a gather and a scatter of tokens move what an all-reduce does).
+ * A pipeline's round takes this for its largest micro-batch, all layers' terms times the slowest stage's share (models/parallel.h), and hops; head
+ * and cs once more for each other micro-batch. It is tabulated as curves (models/time_curve.h), straight between their nodes.
  * Context enters additive terms only, so that a step is affine in it. Source: S. Williams et al., "Roofline", CACM
  * 52(4), 2009; constants: models/priors.h. Valid: dense models within about 20 %; untested shapes 25 % and more. */
 #ifndef TOKENMILL_MODELS_ROOFLINE_H
@@ -53,6 +55,8 @@ struct roofline_step {
     enum precision precision, kv_precision;
     int64_t tensor_parallel;
     int64_t attention_dp;           /* see models/parallel.h; 0 or 1: none */
+    int64_t pipeline_parallel;      /* likewise */
+    int64_t micro_batch_tok;        /* of a pipeline's micro-batch: tokens of prompts at most */
     int64_t gpus_per_node;          /* for the link of the all-reduces */
     double quantum_s;               /* 0: none */
     double host_step_s, host_seq_s; /* asynchronous scheduling; 0: off */

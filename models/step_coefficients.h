@@ -9,7 +9,10 @@
  * With curves (a profile): fixed = decodes(d) in a step of decodes alone, else tokens(n) + samples(s) + prefill_token p + decode d, and a step with
  * prefill takes max(fixed + attention + contexts, prefill_floor) + prefill_step.
  * A step lasts max(fixed + contexts, host + host_seq (sequences, unpadded)).
- * pad: what rounds p + d up to `pad_multiple`; d and s are those of the next captured size in a step without prefill. */
+ * pad: what rounds p + d up to `pad_multiple`; d and s are those of the next captured size in a step without prefill.
+ * With `stages` above 1 (and curves) a step is a round of a pipeline with as many micro-batches in flight, f of them not empty: d, n and s are
+ * the largest micro-batch's - ceil(d / stages) decodes, at most `micro_tokens` of the prompts and their part of the attention -, contexts'
+ * coefficients are already a stage's part, and the last stage's samples of the other micro-batches, (f - 1) samples(d), are added. */
 #ifndef TOKENMILL_MODELS_STEP_COEFFICIENTS_H
 #define TOKENMILL_MODELS_STEP_COEFFICIENTS_H
 
@@ -50,6 +53,7 @@ struct step_model {
     int64_t host, host_seq;                   /* 0: the host never takes longer */
     int64_t quantum;                          /* 0: none */
     int64_t pad_multiple, pad_token;          /* multiple 0: no padding of tokens */
+    int64_t stages, micro_tokens;             /* stages 0: one; tokens that a micro-batch's prompts may have */
     struct work_model work;
     struct touched_table touched;
     struct capture_table captured;

@@ -107,38 +107,86 @@ static inline i128 touched_times(const struct touched_table *table, int64_t toke
     return ((i128)per_expert * touched) >> TOUCHED_SHIFT;
 }
 
-/* A batch as it is computed, padding included. */
+/* A batch as it is computed, padding included; of several micro-batches the largest. */
 struct computed {
-    int64_t decodes, sequences, tokens;
+    int64_t decodes, sequences, tokens, prefill_tokens;
     int64_t padding; /* of `tokens`: what a multiple adds */
+    int64_t passes;  /* micro-batches that are not empty */
 };
 
+static int64_t parts_of(int64_t whole, int64_t part) {
+    return (whole + part - 1) / part;
+}
+
+static inline int64_t captured_of(const struct step_model *model, const struct step_work *work, int64_t decodes) {
+    bool is_captured = model->captured.values != NULL && work->prefill_seqs == 0 && decodes <= model->captured.max;
+    return is_captured ? model->captured.values[decodes] : decodes;
+}
+
+/* Decodes are dealt evenly; prompts go to the next micro-batch until it is full. */
+static struct computed largest_micro_batch(const struct step_model *model, const struct step_work *work) {
+    const int64_t stages = model->stages, prompts = work->prefill_tokens;
+    int64_t decodes = captured_of(model, work, parts_of(work->decode_seqs, stages));
+    int64_t parts = prompts > model->micro_tokens ? parts_of(prompts, model->micro_tokens) : 1;
+    int64_t largest = parts > 1 ? model->micro_tokens : prompts;
+    int64_t passes = work->decode_seqs > parts ? work->decode_seqs : parts;
+    return (struct computed){
+        .decodes = decodes,
+        .sequences = parts_of(work->prefill_seqs, parts) + decodes,
+        .tokens = largest + decodes,
+        .prefill_tokens = largest,
+        .passes = passes < stages ? passes : stages,
+    };
+}
+
 static inline struct computed computed_of(const struct step_model *model, const struct step_work *work) {
-    int64_t decodes = work->decode_seqs;
-    if (model->captured.values != NULL && work->prefill_seqs == 0 && decodes <= model->captured.max) {
-        decodes = model->captured.values[decodes];
+    if (model->stages > 1) {
+        return largest_micro_batch(model, work);
     }
+    int64_t decodes = captured_of(model, work, work->decode_seqs);
     int64_t tokens = work->prefill_tokens + decodes;
     int64_t over = model->pad_multiple > 1 ? tokens % model->pad_multiple : 0;
     int64_t padding = over > 0 ? model->pad_multiple - over : 0;
-    return (struct computed){decodes, work->prefill_seqs + decodes, tokens + padding, padding};
+    return (struct computed){decodes,    work->prefill_seqs + decodes, tokens + padding, work->prefill_tokens, padding,
+                             .passes = 1};
 }
 
-static i128 prefill_attention(const struct step_model *model, i128 attention_x2, i128 window_attention_x2) {
+/* Tokens and sequences of all micro-batches together. */
+struct computed_sums {
+    int64_t tokens, sequences;
+};
+
+static inline struct computed_sums sums_of(const struct step_model *model, const struct step_work *work,
+                                           const struct computed *batch) {
+    if (model->stages <= 1) {
+        return (struct computed_sums){batch->tokens, batch->sequences};
+    }
+    bool is_padded = batch->decodes != parts_of(work->decode_seqs, model->stages);
+    int64_t decodes = is_padded ? batch->decodes * batch->passes : work->decode_seqs;
+    return (struct computed_sums){work->prefill_tokens + decodes, work->prefill_seqs + decodes};
+}
+
+/* Of prompts that several micro-batches share, one's part. */
+static i128 prefill_attention(const struct step_model *model, const struct step_work *work, i128 attention_x2,
+                              i128 window_attention_x2) {
     i128 sum_x2 = model->attention * attention_x2;
     if (model->window > 0) {
         sum_x2 += model->window_attention * window_attention_x2;
+    }
+    if (model->stages > 1 && work->prefill_tokens > model->micro_tokens) {
+        sum_x2 = sum_x2 * model->micro_tokens / work->prefill_tokens;
     }
     return sum_x2 >> 1;
 }
 
 /* Of a profile: see step_coefficients.h. */
 static i128 curves_part(const struct step_model *model, const struct step_work *work, const struct computed *batch) {
+    i128 others = batch->passes > 1 ? (batch->passes - 1) * time_curve_at(&model->samples, batch->decodes) : 0;
     if (work->prefill_seqs == 0) {
-        return time_curve_at(&model->decodes, batch->decodes);
+        return time_curve_at(&model->decodes, batch->decodes) + others;
     }
     i128 part = time_curve_at(&model->tokens, batch->tokens) + time_curve_at(&model->samples, batch->sequences);
-    return part + (i128)model->prefill_token * work->prefill_tokens + (i128)model->decode * batch->decodes;
+    return part + others + (i128)model->prefill_token * batch->prefill_tokens + (i128)model->decode * batch->decodes;
 }
 
 static inline i128 fixed_part(const struct step_model *model, const struct step_work *work) {
@@ -173,7 +221,7 @@ static i128 slowest_rank(const struct step_model *model, const struct step_work 
         const struct rank_work *rank = &work->ranks[i];
         i128 part = context_part(model, rank->decode_context, rank->decode_window_context);
         if (work->prefill_seqs > 0) {
-            part += prefill_attention(model, rank->prefill_attention_x2, rank->prefill_window_attention_x2);
+            part += prefill_attention(model, work, rank->prefill_attention_x2, rank->prefill_window_attention_x2);
         }
         slowest = greater(slowest, part);
     }
@@ -186,7 +234,7 @@ static inline i128 attention_part(const struct step_model *model, const struct s
     }
     i128 part = context_part(model, work->decode_context, work->decode_window_context);
     if (work->prefill_seqs > 0) {
-        part += prefill_attention(model, work->prefill_attention_x2, work->prefill_window_attention_x2);
+        part += prefill_attention(model, work, work->prefill_attention_x2, work->prefill_window_attention_x2);
     }
     return part;
 }
@@ -210,7 +258,7 @@ int64_t step_model_window_slope(const struct step_model *model) {
 struct step_line step_model_line(const struct step_model *model, const struct step_work *work) {
     i128 fixed = fixed_part(model, work);
     if (work->prefill_seqs > 0) {
-        fixed += prefill_attention(model, work->prefill_attention_x2, work->prefill_window_attention_x2);
+        fixed += prefill_attention(model, work, work->prefill_attention_x2, work->prefill_window_attention_x2);
     }
     return (struct step_line){.fixed = fixed, .slope = model->context, .window_slope = model->window_context};
 }
@@ -261,22 +309,26 @@ i128 step_model_decode_duration(const struct step_model *model, const struct ste
     return alone < duration ? alone : duration;
 }
 
-static i128 work_flop(const struct work_model *model, const struct step_work *work, const struct computed *batch) {
-    i128 flop = (i128)model->flop_per_token * batch->tokens + (i128)model->flop_per_seq * batch->sequences;
+static i128 work_flop(const struct work_model *model, const struct step_work *work, const struct computed_sums *sums) {
+    i128 flop = (i128)model->flop_per_token * sums->tokens + (i128)model->flop_per_seq * sums->sequences;
     return flop + (i128)model->flop_per_context * work->decode_context +
            model->flop_per_attention_x2 * work->prefill_attention_x2;
 }
 
-static i128 work_byte(const struct step_model *model, const struct step_work *work, int64_t tokens) {
-    i128 byte = model->work.byte_per_step + touched_times(&model->touched, tokens, model->work.byte_per_expert);
-    return byte + (i128)model->work.byte_per_token * tokens + (i128)model->work.byte_per_context * work->decode_context;
+/* Each micro-batch reads the weights. */
+static i128 work_byte(const struct step_model *model, const struct step_work *work, const struct computed *batch,
+                      const struct computed_sums *sums) {
+    i128 byte = model->work.byte_per_step + touched_times(&model->touched, batch->tokens, model->work.byte_per_expert);
+    return byte * batch->passes + (i128)model->work.byte_per_token * sums->tokens +
+           (i128)model->work.byte_per_context * work->decode_context;
 }
 
 struct step_amounts step_model_amounts(const struct step_model *model, const struct step_work *work, i128 duration) {
     const struct computed batch = computed_of(model, work);
+    const struct computed_sums all = sums_of(model, work, &batch);
     struct step_amounts amounts = {
-        .flop = work_flop(&model->work, work, &batch),
-        .byte = work_byte(model, work, batch.tokens),
+        .flop = work_flop(&model->work, work, &all),
+        .byte = work_byte(model, work, &batch, &all),
     };
     if (model->window > 0) {
         amounts.flop += (i128)model->work.flop_per_window_context * work->decode_window_context +
@@ -314,17 +366,19 @@ bool step_model_grows(const struct step_model *model) {
 void step_model_sum(const struct step_model *model, const struct step_work *work, int64_t steps, i128 context,
                     i128 duration, struct step_sums *sums) {
     const struct computed batch = computed_of(model, work);
-    sums->steps += steps;
-    i128 tokens = (i128)batch.tokens * steps;
+    const struct computed_sums all = sums_of(model, work, &batch);
+    const int64_t passes = steps * batch.passes;
+    sums->passes += passes;
+    i128 tokens = (i128)all.tokens * steps;
     sums->tokens += tokens;
-    sums->sequences += batch.tokens == batch.sequences ? tokens : (i128)batch.sequences * steps;
+    sums->sequences += all.tokens == all.sequences ? tokens : (i128)all.sequences * steps;
     sums->context += context;
     if (work->prefill_seqs > 0) {
         sums->attention_x2 += work->prefill_attention_x2 * steps;
     }
     sums->duration += duration;
     if (model->touched.values != NULL) {
-        sums->expert_byte += touched_times(&model->touched, batch.tokens, model->work.byte_per_expert) * steps;
+        sums->expert_byte += touched_times(&model->touched, batch.tokens, model->work.byte_per_expert) * passes;
     }
 }
 
@@ -338,7 +392,7 @@ struct step_amounts step_model_amounts_of_sums(const struct step_model *model, c
     struct step_amounts amounts = {
         .flop = work->flop_per_token * sums->tokens + work->flop_per_seq * sums->sequences +
                 work->flop_per_context * sums->context + work->flop_per_attention_x2 * sums->attention_x2,
-        .byte = (i128)work->byte_per_step * sums->steps + sums->expert_byte + work->byte_per_token * sums->tokens +
+        .byte = (i128)work->byte_per_step * sums->passes + sums->expert_byte + work->byte_per_token * sums->tokens +
                 work->byte_per_context * sums->context,
     };
     if (model->window > 0) {
@@ -373,8 +427,9 @@ bool step_model_decodes_never_capped(const struct step_model *model, int64_t dec
     for (int64_t n = 1; never && n <= decodes_max; n++) {
         const struct step_work decodes = {.decode_seqs = n};
         const struct computed batch = computed_of(model, &decodes);
-        double energy = per_flop * i128_to_double(work_flop(work, &decodes, &batch)) +
-                        per_byte * i128_to_double(work_byte(model, &decodes, batch.tokens));
+        const struct computed_sums all = sums_of(model, &decodes, &batch);
+        double energy = per_flop * i128_to_double(work_flop(work, &decodes, &all)) +
+                        per_byte * i128_to_double(work_byte(model, &decodes, &batch, &all));
         never = energy <= power * i128_to_double(fixed_part(model, &decodes));
     }
     return never;

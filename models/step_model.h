@@ -61,7 +61,7 @@ struct step_amounts {
 
 /* Sums over steps of what FLOP, bytes and uncapped energy are linear in. Zeroed: no steps. */
 struct step_sums {
-    int64_t steps;
+    int64_t passes;         /* steps; of a pipeline's rounds the micro-batches */
     i128 tokens, sequences; /* as computed: padding included */
     i128 context, window_context, attention_x2, window_attention_x2, expert_byte;
     i128 duration;

@@ -45,6 +45,8 @@ static void machine_times(struct throughput_machine *machine, const struct step_
     machine->window_attention_s = seconds(model->window_attention);
     machine->curves = model->curves;
     machine->prefill_floor_s = seconds(model->prefill_floor);
+    machine->stages = model->stages > 1 ? (double)model->stages : 1;
+    machine->micro_tok = (double)model->micro_tokens;
 }
 
 /* Experts touched by n tokens: E (1 - (1 - k/E)^n). Curves have their time; their bytes are counted as the engine does. */

@@ -15,6 +15,7 @@
  *     power                      idle + energy of a mean step / mean step, each kind of step capped at TDP as in the engine
  *     USD per Mtok               (USD/s + USD/J x power) / tok/s x 1e6
  * Windowed layers read the mean of min(context, window) over contexts spread evenly about their mean, and of each prompt W (2 P - W), P > W.
+ * A pipeline's round is a step: curves at its largest micro-batch, weights read by each.
  * Of ranks that attend for themselves the slowest has its even share of decodes and prompts, at least one of each.
  * With curves (a profile) the times of a load's pure and mixed steps are read off them between nodes; a load is then a machine of its own
  * with those times, without lines, and no vector: some millions a second. Tokens of prompts are taken at their mean and once their standard
@@ -59,6 +60,7 @@ struct throughput_machine {
     double reduce_step_s, reduce_tok_s; /* the part of step_s and tok_s that is communication */
     const struct step_curves
         *curves; /* borrowed; NULL: lines; with curves body, head, expert and step_s, tok_s, seq_s are 0, and */
+    double stages, micro_tok;          /* of a pipeline, with curves only; 1: none (models/step_coefficients.h) */
     double prefill_floor_s;            /* a step with prefill takes at least this and prefill_step_s */
     double kv_tok;                     /* tokens that the KV cache holds */
     double block_tok;                  /* half a block is lost per sequence */

@@ -15,9 +15,31 @@ static double attention_s(const struct throughput_machine *machine, double squar
     return 0.5 * (machine->attention_s * square + machine->window_attention_s * window_square);
 }
 
+/* Decodes of a pipeline's largest micro-batch; and micro-batches that are not empty. */
+static double decodes_of(const struct throughput_machine *machine, const struct throughput_flow *flow) {
+    return throughput_greatest(flow->decodes / machine->stages, throughput_least(flow->decodes, 1));
+}
+
+static double passes_of(const struct throughput_machine *machine, const struct throughput_flow *flow) {
+    return throughput_greatest(throughput_least(flow->decodes, machine->stages), 1);
+}
+
+/* What the last stage samples for the other micro-batches. */
+static void add_others(const struct throughput_machine *machine, const struct throughput_flow *flow,
+                       struct step_parts *parts) {
+    const double others = passes_of(machine, flow) - 1;
+    if (others > 0) {
+        const struct step_parts samples = step_parts_at(machine->curves->samples, decodes_of(machine, flow));
+        parts->total_s += others * samples.total_s;
+        parts->compute_s += others * samples.compute_s;
+        parts->engine_s += others * samples.engine_s;
+    }
+}
+
 static struct curved_step pure_of(const struct throughput_machine *machine, const struct throughput_flow *flow,
                                   double contexts_s) {
-    struct curved_step step = {step_parts_at(machine->curves->decodes, flow->decodes), contexts_s};
+    struct curved_step step = {step_parts_at(machine->curves->decodes, decodes_of(machine, flow)), contexts_s};
+    add_others(machine, flow, &step.parts);
     step.parts.total_s += contexts_s;
     return step;
 }
@@ -47,24 +69,38 @@ static double mixed_spread(const struct throughput_machine *machine, const struc
     const double number = 1 + flow->begun * flow->chunks - flow->mixed_seqs;
     const double variance = flow->mixed_seqs * (throughput_greatest(prompt, 0) + number * input * input);
     const double room = throughput_least(machine->step_tok - flow->decodes - flow->mixed_tok, flow->mixed_tok);
+    if (machine->stages > 1 && flow->mixed_tok >= machine->micro_tok) {
+        return 0; /* every round fills a micro-batch */
+    }
     return throughput_greatest(throughput_least(sqrt(throughput_greatest(variance, 0)), room), 0);
+}
+
+/* The share of a round's prompts that its largest micro-batch has. Prompts come in more rounds than Poisson's where they fill micro-batches: those
+ * that would have none are counted with the others. */
+static double largest_ratio(const struct throughput_machine *machine, const struct throughput_flow *flow) {
+    const double most_tok = machine->micro_tok * flow->q / (flow->q - 1);
+    return machine->stages > 1 && flow->mixed_tok > most_tok ? most_tok / flow->mixed_tok : 1;
 }
 
 /* As in models/step_coefficients.h: max(fixed + attention + contexts, prefill_floor) + prefill_step. */
 static struct curved_step mixed_of(const struct throughput_machine *machine, const struct throughput_flow *flow,
                                    const struct throughput_lengths *lengths, double contexts_s) {
-    const struct step_parts samples = step_parts_at(machine->curves->samples, flow->decodes + flow->mixed_seqs);
-    const double square_s = attention_s(machine, flow->slowest_square, flow->slowest_window_square);
-    const double added_s = contexts_s + square_s + machine->prefill_tok_s * flow->mixed_tok;
-    const double rest_s = samples.total_s + machine->decode_s * flow->decodes + added_s;
+    const double largest = largest_ratio(machine, flow);
+    const double decodes = decodes_of(machine, flow), prompts_tok = largest * flow->mixed_tok;
+    struct step_parts samples = step_parts_at(machine->curves->samples, decodes + largest * flow->mixed_seqs);
+    add_others(machine, flow, &samples);
+    const double all_square_s = attention_s(machine, flow->slowest_square, flow->slowest_window_square);
+    const double square_s = largest * all_square_s;
+    const double prompts_s = square_s + machine->prefill_tok_s * prompts_tok;
+    const double rest_s = samples.total_s + machine->decode_s * decodes + contexts_s + prompts_s;
     const struct step_parts tokens =
-        tokens_about(machine, flow->decodes + flow->mixed_tok, mixed_spread(machine, flow, lengths), rest_s);
+        tokens_about(machine, decodes + prompts_tok, mixed_spread(machine, flow, lengths), rest_s);
     return (struct curved_step){
         .parts = {.total_s = tokens.total_s + machine->prefill_step_s,
                   .compute_s = tokens.compute_s + samples.compute_s + square_s,
                   .communication_s = tokens.communication_s,
                   .engine_s = tokens.engine_s + samples.engine_s + machine->prefill_step_s},
-        .added_s = added_s,
+        .added_s = contexts_s + all_square_s + machine->prefill_tok_s * flow->mixed_tok,
     };
 }
 
@@ -90,6 +126,12 @@ static struct throughput_machine machine_of(const struct throughput_machine *mac
     own.decode_s = 0;
     own.step_s = load->pure.parts.total_s - load->pure.added_s;
     own.prefill_step_s = load->mixed.parts.total_s - load->mixed.added_s - own.step_s;
+    if (machine->stages > 1) { /* each micro-batch reads weights and touches experts for itself */
+        const double passes = passes_of(machine, &load->flow);
+        own.step_j *= passes;
+        own.expert_j *= passes;
+        own.expert_decay /= passes;
+    }
     return own;
 }
 
@@ -104,8 +146,9 @@ struct throughput_machine throughput_machine_at(const struct throughput_machine 
 static double prefill_s(const struct throughput_machine *machine, const struct throughput_flow *flow,
                         const struct throughput_lengths *lengths) {
     const double input = lengths->input_tok;
-    const double chunk_tok = throughput_least(input, machine->step_tok);
-    const double room = throughput_least(machine->step_tok - chunk_tok, chunk_tok);
+    const double most_tok = machine->stages > 1 ? machine->micro_tok : machine->step_tok; /* computed at once */
+    const double chunk_tok = throughput_least(input, most_tok);
+    const double room = throughput_least(most_tok - chunk_tok, chunk_tok);
     const double variance = throughput_greatest(lengths->prompt_square_tok2 - input * input, 0);
     const double window_square = machine->window_tok > 0 ? throughput_window_square(machine, lengths) : 0;
     const double prompt_s =

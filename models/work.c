@@ -50,7 +50,8 @@ static bool energy_fill(const struct roofline_step *step, struct work_model *wor
     if (isnan(gpu->tdp_w) || isnan(peak_flop_per_s) || isnan(peak_byte_per_s)) {
         return true; /* power is not known: no energy */
     }
-    double boards_mw = (double)step->tensor_parallel * 1000;
+    const int64_t stages = step->pipeline_parallel > 1 ? step->pipeline_parallel : 1;
+    double boards_mw = (double)(step->tensor_parallel * stages) * 1000;
     const struct coefficient coefficients[] = {
         {"energy per FLOP", step->power.compute_ratio * gpu->tdp_w / peak_flop_per_s, ENERGY_PER_J,
          &work->energy_per_flop},

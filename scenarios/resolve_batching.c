@@ -44,6 +44,18 @@ static void fill_batching(const struct view *view, struct batching_config *batch
     }
 }
 
+/* A pipeline's round: budgets are those of a micro-batch, and TensorRT-LLM's max_batch_size too; other engines count sequences over all. */
+static void fill_rounds(const struct view *pool, struct batching_config *batching) {
+    const int64_t stages = view_integer(pool, "pipeline_parallel");
+    if (stages > 1) {
+        batching->micro_batches = stages;
+        batching->max_num_batched_tokens *= stages;
+        batching->batch_wait_max_tokens *= stages;
+        batching->chunk *= stages;
+        batching->max_num_seqs *= view_is(pool, "engine", "trtllm") ? stages : 1;
+    }
+}
+
 /* Which kinds of admission a policy knows. */
 static bool check_kv_admission(struct resolver *resolver, const struct view *view,
                                const struct batching_config *batching) {
@@ -83,5 +95,6 @@ static bool check_budget(struct resolver *resolver, const struct view *view, con
 bool resolve_batching(struct resolver *resolver, const struct view *pool, struct batching_config *batching) {
     struct view view = view_block(resolver->arena, pool, "batching");
     fill_batching(&view, batching);
+    fill_rounds(pool, batching);
     return check_kv_admission(resolver, &view, batching) && check_budget(resolver, &view, batching);
 }

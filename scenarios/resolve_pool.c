@@ -26,13 +26,25 @@ struct pool_parts {
     const struct model_config *model_config; /* NULL: it is from no file */
     enum precision precision, kv_precision;
     enum serving_engine engine;
-    int64_t tensor_parallel, attention_dp;
+    int64_t tensor_parallel, attention_dp, pipeline_parallel;
     struct node_spec node;
     struct roofline_step roofline;  /* if gpu and llm are there */
     struct profile_step profile;    /* if step_time is a profile */
     bool has_shape;                 /* gpu and llm are there and go together */
     struct step_model **step_model; /* where the pool's goes */
 };
+
+static int64_t gpus_per_replica(const struct pool_parts *parts) {
+    return parts->tensor_parallel * parts->pipeline_parallel;
+}
+
+/* Tokens of prompts in a micro-batch of a pipeline. */
+static int64_t micro_batch_tok(const struct batching_config *batching) {
+    const int64_t stages = batching->micro_batches > 1 ? batching->micro_batches : 1;
+    bool cuts = batching->policy == BATCHING_PREFILL_FIRST && batching->chunk > 0;
+    bool is_chunk = cuts && batching->chunk < batching->max_num_batched_tokens;
+    return (is_chunk ? batching->chunk : batching->max_num_batched_tokens) / stages;
+}
 
 static bool has_image(const struct pool_parts *parts) {
     return parts->gpu != NULL && parts->image != NULL;
@@ -245,10 +257,12 @@ static bool fill_capture_sizes(struct resolver *resolver, struct pool_parts *par
 /* An image generator: one GPU a replica, and what its row must say. */
 static bool make_image(struct resolver *resolver, struct pool_parts *parts) {
     parts->image_step = (struct image_step){.model = parts->image, .gpu = parts->gpu, .precision = parts->precision};
-    if (parts->tensor_parallel != 1) {
-        return diag_error(resolver->diags, view_at(parts->view, "tensor_parallel"), "tensor-parallel-shape",
+    const int64_t gpus = gpus_per_replica(parts);
+    if (gpus != 1) {
+        const char *key = parts->tensor_parallel > 1 ? "tensor_parallel" : "pipeline_parallel";
+        return diag_error(resolver->diags, view_at(parts->view, key), "tensor-parallel-shape",
                           "%s makes images: a replica is one GPU, not %lld; raise `replicas`", parts->image->name,
-                          (long long)parts->tensor_parallel);
+                          (long long)gpus);
     }
     return image_step_check(&parts->image_step, resolver->diags, view_at(parts->view, "model"));
 }
@@ -276,7 +290,7 @@ static bool check_expert_parallel(struct resolver *resolver, const struct pool_p
 }
 
 /* GPU and model together: does the GPU have what the model needs, does the model divide? */
-static bool make_shape(struct resolver *resolver, struct pool_parts *parts) {
+static bool make_shape(struct resolver *resolver, struct pool_parts *parts, const struct batching_config *batching) {
     if (parts->gpu != NULL && parts->image != NULL) {
         return make_image(resolver, parts);
     }
@@ -287,7 +301,9 @@ static bool make_shape(struct resolver *resolver, struct pool_parts *parts) {
         !tensor_parallel_check(parts->llm, parts->tensor_parallel, resolver->diags,
                                view_at(parts->view, "tensor_parallel")) ||
         !attention_dp_check(parts->attention_dp, parts->tensor_parallel, resolver->diags,
-                            view_at(parts->view, "attention_dp"))) {
+                            view_at(parts->view, "attention_dp")) ||
+        !pipeline_parallel_check(parts->llm, parts->pipeline_parallel, resolver->diags,
+                                 view_at(parts->view, "pipeline_parallel"))) {
         return false;
     }
     if (!check_expert_parallel(resolver, parts)) {
@@ -296,6 +312,8 @@ static bool make_shape(struct resolver *resolver, struct pool_parts *parts) {
     parts->roofline = roofline_step_default(parts->llm, parts->gpu, parts->precision, parts->kv_precision,
                                             parts->tensor_parallel, parts->node.gpus);
     parts->roofline.attention_dp = parts->attention_dp;
+    parts->roofline.pipeline_parallel = parts->pipeline_parallel;
+    parts->roofline.micro_batch_tok = micro_batch_tok(batching);
     override_step(resolver, parts);
     if (!fill_capture_sizes(resolver, parts)) {
         return false;
@@ -353,8 +371,10 @@ static struct step_model *make_profile(struct resolver *resolver, struct pool_pa
                               .tensor_parallel = parts->tensor_parallel,
                               .expert_parallel = view_integer(parts->view, "expert_parallel"),
                               .attention_dp = parts->attention_dp > 1 ? parts->attention_dp : 1,
+                              .pipeline_parallel = parts->pipeline_parallel,
                               .gpus_per_node = parts->roofline.gpus_per_node,
                               .knots = profile_knots(step->profile, parts->gpu, parts->engine, parts->tensor_parallel)};
+    step->micro_batch_tok = parts->roofline.micro_batch_tok;
     step->quantum_s = parts->roofline.quantum_s;
     step->capture_sizes = parts->roofline.capture_sizes;
     step->capture_count = parts->roofline.capture_count;
@@ -396,6 +416,8 @@ static bool make_step_model(struct resolver *resolver, struct pool_parts *parts)
 
 static void fill_memory_request(const struct pool_parts *parts, const struct pool_config *config,
                                 struct memory_request *request) {
+    const struct batching_config *batching = &config->batching;
+    const int64_t stages = parts->pipeline_parallel;
     *request = (struct memory_request){.llm = parts->llm,
                                        .gpu = parts->gpu,
                                        .engine = parts->engine,
@@ -403,10 +425,11 @@ static void fill_memory_request(const struct pool_parts *parts, const struct poo
                                        .kv_precision = parts->kv_precision,
                                        .tensor_parallel = parts->tensor_parallel,
                                        .attention_dp = parts->attention_dp,
+                                       .pipeline_parallel = stages,
                                        .gpu_memory_utilization = view_number(parts->view, "gpu_memory_utilization"),
                                        .block_size = config->block_size,
-                                       .max_num_batched_tokens = config->batching.max_num_batched_tokens,
-                                       .max_num_seqs = config->batching.max_num_seqs};
+                                       .max_num_batched_tokens = batching->max_num_batched_tokens / stages,
+                                       .max_num_seqs = (batching->max_num_seqs + stages - 1) / stages};
 }
 
 /* How many KV blocks a replica has, and why. */
@@ -601,6 +624,7 @@ static void fill_facts(struct resolver *resolver, const struct pool_parts *parts
     facts->step_time_status = is_given ? "given" : is_calibrated ? "calibrated" : "datasheet";
     facts->replicas = config->replicas;
     facts->tensor_parallel = parts->tensor_parallel;
+    facts->pipeline_parallel = parts->pipeline_parallel;
     if (parts->has_shape && !parts->is_linear) {
         struct roofline_step *roofline = arena_alloc(resolver->arena, 1, sizeof *roofline);
         *roofline = parts->roofline;
@@ -612,7 +636,7 @@ static void fill_facts(struct resolver *resolver, const struct pool_parts *parts
         facts->profile = profile;
     }
     if (parts->has_shape || has_image(parts)) {
-        double ranks = (double)parts->tensor_parallel;
+        double ranks = (double)gpus_per_replica(parts);
         facts->peak_flop_per_s = ranks * gpu_peak_flop_per_s(parts->gpu, precision_compute(parts->precision));
         facts->peak_byte_per_s = ranks * gpu_peak_byte_per_s(parts->gpu);
     }
@@ -631,6 +655,7 @@ bool resolve_pool(struct resolver *resolver, const struct view *view, size_t ind
     parts.is_linear = view_is(&parts.step, "model", "linear");
     parts.tensor_parallel = view_integer(view, "tensor_parallel");
     parts.attention_dp = view_integer(view, "attention_dp");
+    parts.pipeline_parallel = view_integer(view, "pipeline_parallel");
     bool has_gpu = find_gpu(resolver, &parts);
     if (!find_model(resolver, &parts) || !has_gpu) {
         return false;
@@ -641,11 +666,11 @@ bool resolve_pool(struct resolver *resolver, const struct view *view, size_t ind
     }
     find_node(resolver, &parts);
     config->replicas = view_integer(view, "replicas");
-    config->gpus_per_replica = parts.tensor_parallel;
+    config->gpus_per_replica = gpus_per_replica(&parts);
     config->block_size = view_integer(view, "block_size");
     fill_delays(resolver, &parts, config, index);
     bool is_ok = resolve_batching(resolver, view, &config->batching);
-    is_ok = make_shape(resolver, &parts) && fill_memory(resolver, &parts, config, facts) &&
+    is_ok = make_shape(resolver, &parts, &config->batching) && fill_memory(resolver, &parts, config, facts) &&
             make_step_model(resolver, &parts) && is_ok;
     fill_request_path(resolver, &parts, config, index);
     is_ok = fill_max_model_len(resolver, &parts, config) && is_ok;
@@ -656,7 +681,8 @@ bool resolve_pool(struct resolver *resolver, const struct view *view, size_t ind
 }
 
 void resolve_pool_names(struct resolver *resolver, const struct view *view, size_t index) {
-    struct pool_parts parts = {.view = view, .is_linear = true}; /* what is missing has been said */
+    struct pool_parts parts = {
+        .view = view, .is_linear = true, .pipeline_parallel = 1}; /* what is missing has been said */
     struct view cost = view_block(resolver->arena, &resolver->root, "cost");
     struct view own_cost = view_block(resolver->arena, view, "cost");
     bool has_gpu = find_gpu(resolver, &parts);

@@ -22,7 +22,7 @@ struct pool_facts {
     bool embeds;                  /* an answer is one vector */
     const char *step_time;        /* "profile", "roofline" or "linear" */
     const char *step_time_status; /* "datasheet", "calibrated", "given" */
-    int64_t replicas, tensor_parallel;
+    int64_t replicas, tensor_parallel, pipeline_parallel;
     int64_t gpus_placed; /* replicas x gpus per replica */
     int64_t gpus_paid;   /* with node billing: nodes x GPUs a node */
     int64_t nodes;

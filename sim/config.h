@@ -54,7 +54,8 @@ enum { NEW_TOKEN_RATIO_SHIFT = 20, ESTIMATE_TOKENS_MAX = 4096, ESTIMATE_RETRACT_
 struct batching_config {
     enum batching_policy policy;
     int64_t max_num_seqs;
-    int64_t max_num_batched_tokens;
+    int64_t max_num_batched_tokens; /* of a step; of a pipeline's round in all its micro-batches together, as `chunk` */
+    int64_t micro_batches;          /* of a round; 0 or 1: a step. A prompt that is not cut must fit in one */
     int64_t
         chunk; /* most prompt tokens of one sequence in a step (continuous); prefill-first: > 0 allows cutting a prompt; 0: none */
     enum kv_admission kv_admission;
@@ -88,6 +89,11 @@ struct pool_config {
 /* Sequences that a batch may have. */
 static inline int64_t batching_slots(const struct batching_config *batching) {
     return batching->policy == BATCHING_REQUEST_LEVEL ? 1 : batching->max_num_seqs;
+}
+
+/* Tokens of a prompt that is not cut, at most. */
+static inline int64_t batching_prompt_tokens(const struct batching_config *batching) {
+    return batching->max_num_batched_tokens / (batching->micro_batches > 1 ? batching->micro_batches : 1);
 }
 
 /* Latencies that a threshold or a statistic can be about. */

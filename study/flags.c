@@ -23,7 +23,6 @@ static const struct {
     [FLAG_HELD_UP] = {"held-up", "runs of this task and GPU are 2 to 6 times slower than others of the same batch"},
     [FLAG_ASSUMED_LENGTHS] = {"assumed-lengths", "lengths of prompts or answers are not stated"},
     [FLAG_ASSUMED_PARALLELISM] = {"assumed-parallelism", "tensor parallelism is not stated"},
-    [FLAG_SIMPLIFIED_PARALLELISM] = {"simplified-parallelism", "a pipeline, simulated as tensor parallelism"},
     [FLAG_CONTRADICTED_RECIPE] = {"contradicted-recipe", "by Little's law other numbers of requests ran at once"},
     [FLAG_UNDOCUMENTED_ENGINE] = {"undocumented-engine",
                                   "scheduler and defaults are not published; vLLM's are assumed"},
@@ -134,7 +133,6 @@ unsigned flags_of_row(const struct measured_row *row, const struct rebuilt *rebu
     flags |= is_held_up(row) ? 1u << FLAG_HELD_UP : 0;
     flags |= rebuilt->client.lengths_assumed ? 1u << FLAG_ASSUMED_LENGTHS : 0;
     flags |= rebuilt->parallelism_assumed ? 1u << FLAG_ASSUMED_PARALLELISM : 0;
-    flags |= rebuilt->parallelism_simplified ? 1u << FLAG_SIMPLIFIED_PARALLELISM : 0;
     flags |= !rebuilt->engine->is_documented ? 1u << FLAG_UNDOCUMENTED_ENGINE : 0;
     flags |= rebuilt->recipe == NULL ? 1u << FLAG_UNKNOWN_RECIPE : 0;
     return flags;

@@ -23,7 +23,6 @@ enum row_flag {
     FLAG_HELD_UP, /* slower than itself: the host did not keep up */
     FLAG_ASSUMED_LENGTHS,
     FLAG_ASSUMED_PARALLELISM,
-    FLAG_SIMPLIFIED_PARALLELISM,
     FLAG_CONTRADICTED_RECIPE, /* by Little's law more, or far fewer, requests ran at once than the recipe's flags let */
     FLAG_UNDOCUMENTED_ENGINE,
     FLAG_INCOMPLETE,     /* not every request of the simulated run was completed */

@@ -32,7 +32,6 @@ struct rebuild_context {
     const struct recipe_book *book; // borrowed
     const char *const *sets;        // borrowed
     size_t set_count;
-    bool has_pipeline; /* is it modelled? */
 };
 
 /* The keys of a row while they are gathered. */
@@ -50,15 +49,6 @@ static void add(struct keys *keys, const char *set) {
 }
 
 /* --- the context --- */
-
-static bool is_modelled(const struct scenario *base, const char *set) {
-    struct diags *diags = diags_new();
-    struct resolved_point *point = scenario_vary(base, 0, &set, 1, diags);
-    bool is_ok = strcmp(diags_first_rule(diags), "not-modelled-yet") != 0;
-    resolved_point_free(point);
-    diags_free(diags);
-    return is_ok;
-}
 
 /* The caller's own keys, alone: a mistake in them is a mistake of every row. */
 static bool sets_check(const struct rebuild_context *context, struct diags *diags) {
@@ -85,7 +75,6 @@ struct rebuild_context *rebuild_context_new(const struct recipe_book *book, cons
         rebuild_context_free(context);
         return NULL;
     }
-    context->has_pipeline = is_modelled(base, "fleet.main.pipeline_parallel=2");
     return context;
 }
 
@@ -357,17 +346,16 @@ static void add_batching(struct keys *keys, const struct rebuilt *rebuilt, const
     }
 }
 
+static int64_t stages_of(const struct measured_row *row) {
+    return row->pp > 1 ? row->pp : 1;
+}
+
 /* GPUs that share each layer of one replica; 0: GPUs and degrees do not go together. */
-static int64_t tensor_parallel_of(const struct rebuild_context *context, const struct measured_row *row,
-                                  struct rebuilt *rebuilt) {
+static int64_t tensor_parallel_of(const struct measured_row *row, const struct rebuilt *rebuilt) {
     int64_t tp = row->tp > 0 ? row->tp : 1;
-    if (row->pp > 1 && !context->has_pipeline) {
-        tp *= row->pp;
-        rebuilt->parallelism_simplified = true;
-    }
     int64_t ranks = attention_ranks(row, rebuilt);
     tp = tp > ranks ? tp : ranks; /* each has a GPU at least */
-    int64_t gpus_per_replica = tp * (context->has_pipeline && row->pp > 1 ? row->pp : 1);
+    int64_t gpus_per_replica = tp * stages_of(row);
     bool is_whole = row->num_gpus == 0 || row->num_gpus % gpus_per_replica == 0;
     return is_whole ? tp : 0;
 }
@@ -375,7 +363,7 @@ static int64_t tensor_parallel_of(const struct rebuild_context *context, const s
 static void add_server(struct keys *keys, const struct rebuild_context *context, const struct measured_row *row,
                        const struct rebuilt *rebuilt, int64_t tensor_parallel) {
     const struct server_flags flags = flags_of(context, row, rebuilt);
-    int64_t pipeline = context->has_pipeline && row->pp > 1 ? row->pp : 1;
+    int64_t pipeline = stages_of(row);
     int64_t ranks = attention_ranks(row, rebuilt);
     int64_t replicas = row->num_gpus > 0 ? row->num_gpus / (tensor_parallel * pipeline) : 1;
     ADD(keys, "fleet.main.gpu=%s", rebuilt->gpu->name);
@@ -565,7 +553,7 @@ void rebuild_row(const struct rebuild_context *context, const struct measured_ro
         find_tensor_parallel(context, row, rebuilt);
         return;
     }
-    int64_t tensor_parallel = tensor_parallel_of(context, row, rebuilt);
+    int64_t tensor_parallel = tensor_parallel_of(row, rebuilt);
     if (tensor_parallel == 0) {
         rebuilt->skip = SKIP_PARALLELISM;
         return;

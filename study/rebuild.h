@@ -71,8 +71,7 @@ struct rebuilt {
     const struct gpu *gpu;       /* borrowed from the context, likewise */
     const struct llm *llm;
     enum precision precision;
-    bool parallelism_assumed;    /* tp is not stated */
-    bool parallelism_simplified; /* a pipeline, taken as tensor parallelism */
+    bool parallelism_assumed; /* tp is not stated */
 };
 
 /* Release with rebuilt_release, also where skipped. */

@@ -110,7 +110,7 @@ static uint32_t new_request(struct cluster *cluster, uint32_t workload, const st
 bool pool_accepts(const struct pool_config *config, int64_t input, int64_t output, enum reject_reason *reason) {
     enum batching_policy policy = config->batching.policy;
     bool whole_prompts = (policy == BATCHING_PREFILL_FIRST || policy == BATCHING_TRTLLM) && config->batching.chunk == 0;
-    if (input >= config->max_model_len || (whole_prompts && input > config->batching.max_num_batched_tokens)) {
+    if (input >= config->max_model_len || (whole_prompts && input > batching_prompt_tokens(&config->batching))) {
         *reason = REJECT_TOO_LONG;
         return false;
     }

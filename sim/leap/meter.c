@@ -238,7 +238,7 @@ static i128 energy_over(const struct leap_replica *replica, int64_t from, int64_
 
 static void flush_sums(struct cluster *cluster, struct leap_replica *replica) {
     struct leap_meter *meter = &replica->meter;
-    if (meter->sums.steps > 0) {
+    if (meter->sums.passes > 0) {
         struct step_amounts amounts = step_model_amounts_of_sums(replica->config->step_model, &meter->sums);
         meter->out->flop += amounts.flop;
         meter->out->byte += amounts.byte;

@@ -216,6 +216,10 @@ static void add_curves(struct dice *dice, struct step_model *model) {
     if (chance(dice, 0.3)) {
         make_captured(dice, &model->captured);
     }
+    if (chance(dice, 0.4)) { /* rounds of a pipeline */
+        model->stages = between(dice, 2, 6);
+        model->micro_tokens = between(dice, 1, chance(dice, 0.5) ? 12 : 200);
+    }
 }
 
 /* Prompts draw more power than decodes do, which stay below the cap. */
@@ -359,6 +363,7 @@ static void make_pool(struct dice *dice, struct random_scenario *scenario, size_
         .frontend_per_input_token = chance(dice, 0.1) ? (i128)(uniform(dice) * 0.001 * UNIT_PER_S) : 0,
     };
     make_batching(dice, &pool->batching);
+    pool->batching.micro_batches = model->stages;
     pool->num_gpu_blocks = chance(dice, 0.3) ? KV_BLOCKS_UNLIMITED : between(dice, 4, 120);
     if (pool->num_gpu_blocks != KV_BLOCKS_UNLIMITED && chance(dice, 0.1)) {
         pool->batching.watermark_blocks = between(dice, 0, pool->num_gpu_blocks); /* many are never admitted */

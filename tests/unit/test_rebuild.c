@@ -294,6 +294,25 @@ static void each_kind_of_load_has_its_client(void **state) {
     assert_int_equal(client_of(&row, NULL, 16).cached_tok, 992);
 }
 
+/* Four GPUs are two pipelines of two stages; a round has two micro-batches. */
+static void stages_share_a_replica(void **state) {
+    (void)state;
+    struct rebuild_context *context = context_of(NULL, 0);
+    struct measured_row row = row_of();
+    struct rebuilt rebuilt;
+    row.pp = 2;
+    row.tp = 1;
+    row.num_gpus = 4;
+    rebuild_row(context, &row, &rebuilt);
+    assert_int_equal(rebuilt.skip, SKIP_NONE);
+    const struct pool_config *pool = &rebuilt.point->sim.pools[0];
+    assert_int_equal(pool->replicas, 2);
+    assert_int_equal(pool->gpus_per_replica, 2);
+    assert_int_equal(pool->batching.micro_batches, 2);
+    rebuilt_release(&rebuilt);
+    rebuild_context_free(context);
+}
+
 static void rows_that_cannot_be_rebuilt_say_why(void **state) {
     (void)state;
     struct rebuild_context *context = context_of(NULL, 0);
@@ -403,10 +422,6 @@ static void doubtful_rows_are_flagged(void **state) {
     row.output_tok_s = 960;
     assert_false(flags_have(flags_of(&row), FLAG_SATURATED));
     row = row_of();
-    row.pp = 2;
-    row.num_gpus = 2;
-    assert_true(flags_have(flags_of(&row), FLAG_SIMPLIFIED_PARALLELISM));
-    row = row_of();
     row.engine = "atom";
     assert_true(flags_have(flags_of(&row), FLAG_UNDOCUMENTED_ENGINE));
 }
@@ -491,6 +506,7 @@ int main(void) {
         cmocka_unit_test(ranks_of_attention_share_a_replica),
         cmocka_unit_test(balanced_ranks_wait_for_a_prompt_each),
         cmocka_unit_test(each_kind_of_load_has_its_client),
+        cmocka_unit_test(stages_share_a_replica),
         cmocka_unit_test(rows_that_cannot_be_rebuilt_say_why),
         cmocka_unit_test(tensor_parallelism_that_nobody_states_is_the_least_that_holds_a_batch),
         cmocka_unit_test(keys_of_the_caller_win),

@@ -18,7 +18,7 @@ struct throughput_rig {
     struct throughput_parts parts;
     struct throughput_machine machine;
     double host_step_s, host_seq_s;
-    int64_t attention_dp;
+    int64_t attention_dp, pipeline_parallel;
     bool is_profile; /* kernels with neutral overheads in place of the roofline */
 };
 
@@ -35,7 +35,7 @@ static struct llm llama_8b(void) {
     return llm;
 }
 
-static struct llm mixtral_8x7b(void) {
+static inline struct llm mixtral_8x7b(void) {
     struct llm llm = llama_8b();
     llm.name = "Mixtral-8x7B";
     llm.ffn_dim = 0;
@@ -81,7 +81,9 @@ static struct step_model *rig_profile(const struct throughput_rig *rig, const st
                   .tensor_parallel = rig->step.tensor_parallel,
                   .expert_parallel = 1,
                   .attention_dp = rig->attention_dp > 1 ? rig->attention_dp : 1,
+                  .pipeline_parallel = rig->pipeline_parallel,
                   .gpus_per_node = 8},
+        .micro_batch_tok = 8192,
         .profile = &neutral,
     };
     return step_model_new_profile(&step, work, diags, nowhere);
@@ -96,6 +98,8 @@ static void rig_make(struct throughput_rig *rig, int64_t tensor_parallel, int64_
     rig->step.host_step_s = rig->host_step_s;
     rig->step.host_seq_s = rig->host_seq_s;
     rig->step.attention_dp = rig->attention_dp;
+    rig->step.pipeline_parallel = rig->pipeline_parallel;
+    rig->step.micro_batch_tok = 8192;
     assert_true(work_model_make(&rig->step, &work, diags, nowhere));
     rig->model =
         rig->is_profile ? rig_profile(rig, &work, diags) : step_model_new_roofline(&rig->step, &work, diags, nowhere);
@@ -105,7 +109,7 @@ static void rig_make(struct throughput_rig *rig, int64_t tensor_parallel, int64_
         .roofline = &rig->step,
         .num_gpu_blocks = num_gpu_blocks,
         .block_size = 16,
-        .max_num_batched_tokens = 8192,
+        .max_num_batched_tokens = 8192 * (rig->pipeline_parallel > 1 ? rig->pipeline_parallel : 1),
         .idle_w = 250 * (double)tensor_parallel,
         .psu_efficiency = 0.94,
         .pue = 1.2,
