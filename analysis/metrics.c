@@ -371,6 +371,8 @@ const struct metric metrics[] = {
     TEXT("pool_price_source", "where the price comes from", "price_source", METRIC_POOL, pool_result, price_source),
     COUNT("pool_tensor_parallel", "1", "GPUs that share each layer", "tensor_parallel", METRIC_POOL, pool_result,
           tensor_parallel),
+    COUNT("pool_pipeline_parallel", "1", "stages of layers", "pipeline_parallel", METRIC_POOL, pool_result,
+          pipeline_parallel),
     FLAG("pool_saturated", "the queue grows without bound", "saturated", METRIC_POOL, pool_result, saturated),
     TOKEN_ROWS("pool_", METRIC_POOL, pool_result),
     TOKEN_RATE_ROWS("pool_", METRIC_POOL, pool_result),

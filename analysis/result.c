@@ -318,6 +318,7 @@ static void names_fill(struct result *result, const struct resolved_point *point
         pool->memory_arithmetic = copy(arena, facts->memory_arithmetic);
         pool->price_source = copy(arena, facts->price_source);
         pool->tensor_parallel = facts->tensor_parallel;
+        pool->pipeline_parallel = facts->pipeline_parallel;
     }
     result->currency = copy(arena, point->currency);
     result->usd_per_currency = point->usd_per_currency;

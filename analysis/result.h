@@ -169,7 +169,7 @@ struct series_result {
 struct pool_result {
     const char *name, *gpu, *model, *precision;
     const char *step_time, *step_time_status, *memory_arithmetic, *price_source;
-    int64_t tensor_parallel;
+    int64_t tensor_parallel, pipeline_parallel;
     int8_t saturated;
     struct token_result tokens;
     struct throughput_result throughput; /* no requests: NaN */

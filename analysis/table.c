@@ -225,11 +225,13 @@ static bool is_assumed(const struct result *result, const char *text) {
 
 static void print_pool(FILE *stream, const struct result *result, const struct pool_result *pool) {
     struct arena *arena = arena_new();
+    const long long stage_count = pool->pipeline_parallel;
+    const char *stages = stage_count > 1 ? arena_format(arena, ", %lld stages", stage_count) : "";
     print_beside(stream, pool->name,
-                 arena_format(arena, "%lld x %s%s%s %s, tensor parallel %lld; GPUs: %lld paid, %lld in use",
+                 arena_format(arena, "%lld x %s%s%s %s, tensor parallel %lld%s; GPUs: %lld paid, %lld in use",
                               (long long)pool->bill.replicas, pool->gpu, pool->gpu[0] == '\0' ? "" : " ", pool->model,
-                              pool->precision, (long long)pool->tensor_parallel, (long long)pool->bill.gpus_paid,
-                              (long long)pool->bill.gpus_placed));
+                              pool->precision, (long long)pool->tensor_parallel, stages,
+                              (long long)pool->bill.gpus_paid, (long long)pool->bill.gpus_placed));
     print_beside(stream, "",
                  arena_format(arena, "load %s, busy %s, %s USD/Mtok; step times: %s, %s%s",
                               cell_percent(pool->utilization.load_ratio).text,
