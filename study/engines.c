@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "models/serving_engine.h"
 
@@ -21,12 +22,18 @@ static const struct engine engines[] = {
      .seqs_by_rank = true,
      .kv_by_weights = true,
      .is_documented = true},
+    {.name = "tensorrt-llm",
+     .word = "trtllm",
+     .whole_prompts = true,
+     .seqs_by_rank = true,
+     .kv_by_weights = true,
+     .is_documented = true},
     {.name = "atom", .word = "atom", .seqs_by_rank = true},
 };
 
 const struct engine *engine_find(const char *name) {
     for (size_t i = 0; i < sizeof engines / sizeof engines[0]; i++) {
-        if (strcmp(engines[i].name, name) == 0) {
+        if (strcasecmp(engines[i].name, name) == 0) {
             return &engines[i];
         }
     }

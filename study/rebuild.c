@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "scenarios/catalog.h"
+#include "study/names.h"
 
 enum {
     SET_COUNT_MAX = 24,
@@ -524,12 +525,10 @@ static enum precision precision_of(const struct measured_row *row, const struct 
 /* GPU, model, engine and mode by name. */
 static bool find_names(const struct rebuild_context *context, const struct measured_row *row, struct rebuilt *rebuilt) {
     const struct catalog *catalog = scenario_catalog(context->base);
-    struct diags *diags = diags_new();
     rebuilt->engine = engine_find(row->engine);
     rebuilt->recipe = recipe_book_find(context->book, row->recipe_id);
-    rebuilt->gpu = catalog_gpu(catalog, span_of(row->gpu), diags, row->at);
-    rebuilt->llm = catalog_llm(catalog, span_of(row->model), diags, row->at);
-    diags_free(diags);
+    rebuilt->gpu = names_gpu(catalog, row->gpu);
+    rebuilt->llm = names_llm(catalog, row->model);
     if (row->mode == SERVING_DISAGGREGATED) {
         rebuilt->skip = SKIP_DISAGGREGATED;
     } else if (rebuilt->gpu == NULL) {

@@ -337,6 +337,38 @@ static void rows_that_cannot_be_rebuilt_say_why(void **state) {
     rebuild_context_free(context);
 }
 
+static void names_are_found_as_people_spell_them(void **state) {
+    (void)state;
+    static const struct {
+        const char *spelt, *model, *gpu;
+    } names[] = {
+        {"meta-llama/Llama-3.1-8B-Instruct", "Llama-3.1-8B", "NVIDIA H100 80GB HBM3"},
+        {"Meta-Llama-3.1-8B-Instruct-FP8", "Llama-3.1-8B", "NVIDIA-H100-80GB-HBM3"},
+        {"nvidia/Llama-3.1-8B-Instruct-NVFP4", "Llama-3.1-8B", "h100_sxm"},
+        {"DeepSeek-R1-0528-NVFP4", "DeepSeek-R1", "H100"},
+        {"Qwen/Qwen3-30B-A3B-Instruct-2507-FP8", "Qwen3-30B-A3B", "H100-SXM"},
+        {"google/gemma-3-12b-it", "Gemma-3-12B", "H100-SXM"},
+        {"nobody/Llama-3.1-9B-Instruct", NULL, "H100-SXM"},
+    };
+    struct rebuild_context *context = context_of(NULL, 0);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct measured_row row = row_of();
+        struct rebuilt rebuilt;
+        row.model = names[i].spelt;
+        row.gpu = names[i].gpu;
+        row.num_gpus = row.tp = 8;
+        rebuild_row(context, &row, &rebuilt);
+        assert_int_equal(rebuilt.skip == SKIP_UNKNOWN_MODEL, names[i].model == NULL);
+        if (names[i].model != NULL) {
+            assert_non_null(rebuilt.llm);
+            assert_string_equal(rebuilt.llm->name, names[i].model);
+            assert_string_equal(rebuilt.gpu->name, "H100-SXM");
+        }
+        rebuilt_release(&rebuilt);
+    }
+    rebuild_context_free(context);
+}
+
 static void tensor_parallelism_that_nobody_states_is_the_least_that_holds_a_batch(void **state) {
     (void)state;
     struct rebuild_context *context = context_of(NULL, 0);
@@ -508,6 +540,7 @@ int main(void) {
         cmocka_unit_test(each_kind_of_load_has_its_client),
         cmocka_unit_test(stages_share_a_replica),
         cmocka_unit_test(rows_that_cannot_be_rebuilt_say_why),
+        cmocka_unit_test(names_are_found_as_people_spell_them),
         cmocka_unit_test(tensor_parallelism_that_nobody_states_is_the_least_that_holds_a_batch),
         cmocka_unit_test(keys_of_the_caller_win),
         cmocka_unit_test(physics_is_held_against_rows),
