@@ -50,8 +50,8 @@ static enum kernel_arch arch_of(const struct gpu *gpu) {
         const char *name;
         enum kernel_arch arch;
     } names[] = {{"Hopper", KERNELS_HOPPER}, {"Blackwell", KERNELS_BLACKWELL}, {"Ampere", KERNELS_AMPERE},
-                 {"Ada", KERNELS_ADA},       {"CDNA", KERNELS_CDNA},           {"Turing", KERNELS_AMPERE},
-                 {"Volta", KERNELS_AMPERE}};
+                 {"Ada", KERNELS_ADA},       {"CDNA4", KERNELS_CDNA4},         {"CDNA", KERNELS_CDNA3},
+                 {"Turing", KERNELS_AMPERE}, {"Volta", KERNELS_AMPERE}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strncmp(gpu->arch, names[i].name, strlen(names[i].name)) == 0) {
             return names[i].arch;
@@ -119,7 +119,7 @@ bool kernels_check(const struct kernel_setup *setup, struct diags *diags, struct
 }
 
 const char *kernels_arch_name(const struct kernels *kernels) {
-    static const char *const names[KERNELS_ARCH_COUNT] = {"Hopper", "Blackwell", "Ampere", "Ada", "CDNA"};
+    static const char *const names[KERNELS_ARCH_COUNT] = {"Hopper", "Blackwell", "Ampere", "Ada", "CDNA3", "CDNA4"};
     return names[kernels->arch];
 }
 
@@ -351,7 +351,7 @@ static enum kernel_link link_of(const struct kernels *kernels) {
     const struct gpu *gpu = kernels->setup.gpu;
     static const enum kernel_link by_arch[KERNELS_ARCH_COUNT] = {
         [KERNELS_HOPPER] = LINK_HOPPER, [KERNELS_BLACKWELL] = LINK_BLACKWELL, [KERNELS_AMPERE] = LINK_AMPERE,
-        [KERNELS_ADA] = LINK_HOPPER,    [KERNELS_CDNA] = LINK_CDNA,
+        [KERNELS_ADA] = LINK_HOPPER,    [KERNELS_CDNA3] = LINK_CDNA,          [KERNELS_CDNA4] = LINK_CDNA,
     };
     if (!isnan(gpu->nvlink_gb_per_s)) {
         return by_arch[kernels->arch];

@@ -77,7 +77,7 @@ struct kernel_attention {
 /* Of one attention rank: with attention data parallelism of its own sequences. */
 struct kernel_attention kernels_attention(const struct kernels *kernels);
 
-/* "Hopper", "Blackwell", "Ampere", "Ada", "CDNA": whose constants hold. */
+/* "Hopper", "Blackwell", "Ampere", "Ada", "CDNA3", "CDNA4": whose constants hold. */
 const char *kernels_arch_name(const struct kernels *kernels);
 
 /* "16", "8" (scaled by tensor or channel), "8b" (by blocks), "4", "mx": the class of products that profiles know. */

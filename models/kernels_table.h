@@ -1,7 +1,7 @@
 /* kernels_table.h - what kernels reach, by architecture: fits to the kernel tables of aiconfigurator (Apache-2.0; vLLM 0.24 and others on A100, H100,
  * H200, B200, L40S, RTX PRO 6000): 34,455 GEMMs, 30,299 attention and 15,866 mixture-of-experts kernels, 8,263 collectives. Rejected: tables whose
  * time does not move over a factor of 64 in m while above 5 times the roofline (block-scaled fp8 GEMMs; fp8 experts on Hopper). No kernels of AMD
- * were to be had: the CDNA rows are first guesses, corrected by serving runs (profiles.csv). MLA: from serving runs likewise. */
+ * were to be had: the CDNA rows are guesses (CDNA3's launches from MI300X's serving runs at low load), corrected by serving runs (profiles.csv). MLA: from serving runs likewise. */
 #ifndef TOKENMILL_MODELS_KERNELS_TABLE_H
 #define TOKENMILL_MODELS_KERNELS_TABLE_H
 
@@ -9,7 +9,15 @@
 
 enum kernel_format { FORMAT_16, FORMAT_8, FORMAT_4, FORMAT_MX4, FORMAT_COUNT };
 
-enum kernel_arch { KERNELS_HOPPER, KERNELS_BLACKWELL, KERNELS_AMPERE, KERNELS_ADA, KERNELS_CDNA, KERNELS_ARCH_COUNT };
+enum kernel_arch {
+    KERNELS_HOPPER,
+    KERNELS_BLACKWELL,
+    KERNELS_AMPERE,
+    KERNELS_ADA,
+    KERNELS_CDNA3,
+    KERNELS_CDNA4,
+    KERNELS_ARCH_COUNT
+};
 
 /* t0 [us], shares of bandwidth and of the format's peak, and how sharp the corner between them is. */
 struct gemm_constants {
@@ -33,7 +41,11 @@ static const struct gemm_constants gemm_table[KERNELS_ARCH_COUNT][FORMAT_COUNT] 
                      {2.7, 0.74, 0.49, 1.53},
                      {2.7, 0.74, 0.49, 1.53},
                      {2.0, 0.77, 0.60, 3.96}},
-    [KERNELS_CDNA] = {{6.0, 0.70, 0.50, 2.5}, {8.0, 0.65, 0.45, 2.0}, {8.0, 0.65, 0.35, 2.0}, {6.0, 0.70, 0.50, 2.5}},
+    [KERNELS_CDNA3] = {{16.0, 0.75, 0.50, 2.5},
+                       {24.0, 0.75, 0.45, 2.0},
+                       {24.0, 0.75, 0.45, 2.0},
+                       {16.0, 0.75, 0.50, 2.5}},
+    [KERNELS_CDNA4] = {{6.0, 0.70, 0.50, 2.5}, {8.0, 0.65, 0.45, 2.0}, {8.0, 0.65, 0.35, 2.0}, {6.0, 0.70, 0.50, 2.5}},
 };
 
 /* Experts. Launching and sorting; then the two sides of the corner as above (the peak is that of the math: 16 bit for MX4); routing a token [us];
@@ -59,10 +71,14 @@ static const struct expert_constants expert_table[KERNELS_ARCH_COUNT][FORMAT_COU
                      {20.0, 0.80, 0.45, 1.5, 0.22, 0.6},
                      {22.5, 0.89, 0.54, 1.5, 0.255, 0.4},
                      {22.5, 0.89, 0.54, 1.5, 0.255, 0.4}},
-    [KERNELS_CDNA] = {{40.0, 0.65, 0.30, 1.3, 0.06, 0.7},
-                      {40.0, 0.65, 0.25, 1.3, 0.06, 0.7},
-                      {40.0, 0.60, 0.25, 1.3, 0.06, 0.7},
-                      {40.0, 0.60, 0.25, 1.3, 0.06, 0.7}},
+    [KERNELS_CDNA3] = {{130.0, 0.75, 0.30, 1.3, 0.06, 0.7},
+                       {130.0, 0.75, 0.25, 1.3, 0.06, 0.7},
+                       {130.0, 0.75, 0.25, 1.3, 0.06, 0.7},
+                       {130.0, 0.75, 0.25, 1.3, 0.06, 0.7}},
+    [KERNELS_CDNA4] = {{40.0, 0.65, 0.30, 1.3, 0.06, 0.7},
+                       {40.0, 0.65, 0.25, 1.3, 0.06, 0.7},
+                       {40.0, 0.60, 0.25, 1.3, 0.06, 0.7},
+                       {40.0, 0.60, 0.25, 1.3, 0.06, 0.7}},
 };
 
 /* Bytes a second of 4-bit weights that a GPU without 4-bit products unpacks at most: 0.79 of H100's and 0.57 of H200's bandwidth are one rate. */
@@ -79,7 +95,8 @@ static const struct attention_constants attention_table[KERNELS_ARCH_COUNT] = {
     [KERNELS_BLACKWELL] = {9.2, 0.0095, 0.927, 0.905, 0.61, 0.25},
     [KERNELS_AMPERE] = {17.3, 0.0326, 0.75, 0.75, 0.59, 0.355},
     [KERNELS_ADA] = {9.8, 0.024, 0.92, 0.90, 0.54, 1.0},
-    [KERNELS_CDNA] = {12.0, 0.03, 0.75, 0.65, 0.40, 0.3},
+    [KERNELS_CDNA3] = {35.0, 0.03, 0.75, 0.65, 0.40, 0.3},
+    [KERNELS_CDNA4] = {12.0, 0.03, 0.75, 0.65, 0.40, 0.3},
 };
 /* 8-bit KV on Hopper is bound by its conversion: 0.80 of H100's and 0.615 of H200's bandwidth are one rate. TensorRT-LLM's kernels are not. */
 #define KERNELS_HOPPER_KV8_BYTE_PER_S   2.85e12
