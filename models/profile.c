@@ -297,18 +297,16 @@ static struct counted counted_of(const struct maker *maker, double number) {
     };
 }
 
-/* A step of so many decodes alone, without their contexts. */
+/* A step of so many decodes alone, without their contexts and samples. */
 static struct step_parts decodes_parts(const struct maker *maker, const struct counted *counted) {
     const struct profile_terms *terms = &maker->terms;
     double attention_s = maker->attention.step_s + maker->attention.sequence_s * counted->number / maker->ranks;
-    double engine_s = terms->host_s + sequences_s(&maker->terms, counted->number);
-    double matrix_s = terms->matrix_scale * (counted->matrix.s + counted->head.s + terms->mla_scale * attention_s);
+    double matrix_s = terms->matrix_scale * (counted->matrix.s + terms->mla_scale * attention_s);
     return (struct step_parts){
-        .total_s = matrix_s + terms->expert_scale * counted->expert.s + counted->collective_s + engine_s,
-        .compute_s = terms->matrix_scale * (counted->matrix.compute_s + counted->head.compute_s) +
-                     terms->expert_scale * counted->expert.compute_s,
+        .total_s = matrix_s + terms->expert_scale * counted->expert.s + counted->collective_s + terms->host_s,
+        .compute_s = terms->matrix_scale * counted->matrix.compute_s + terms->expert_scale * counted->expert.compute_s,
         .communication_s = counted->collective_s,
-        .engine_s = engine_s,
+        .engine_s = terms->host_s,
     };
 }
 
@@ -375,6 +373,7 @@ static bool fill_coefficients(const struct profile_step *step, const struct make
          &model->decode},
         {"time of a prefill step", terms->prefill_step_s, UNIT_PER_S, &model->prefill_step},
         {"least time of a prefill step", terms->prefill_floor_s, UNIT_PER_S, &model->prefill_floor},
+        {"least time of an eager step", step->is_captured ? terms->prefill_floor_s : 0, UNIT_PER_S, &model->eager},
         {"quantum", step->quantum_s, UNIT_PER_S, &model->quantum},
     };
     model->window = step->setup.llm->sliding_window;

@@ -240,8 +240,7 @@ static bool curves_of_lines(const struct roofline_step *step, struct step_model 
     for (size_t i = 1; i < CURVE_NODES; i++) {
         const double number = (double)time_curve_number(i);
         const struct step_parts tokens = tokens_of_lines(model, number), samples = samples_of_lines(model, number);
-        curves->decodes[i] = in_seconds(tokens, samples);
-        curves->tokens[i] = in_seconds(tokens, none);
+        curves->decodes[i] = curves->tokens[i] = in_seconds(tokens, none);
         curves->samples[i] = in_seconds(samples, none);
     }
     model->step = model->body = model->body_token = model->expert = model->expert_token = 0;

@@ -6,13 +6,13 @@
  *     slope = context, window_slope = window_context
  * with x2 and y2 twice the prefill attention of full and of windowed layers, p prefill tokens, d decodes, n = p + d + pad, s = sequences. Linear and roofline fill different ones of these.
  * With `ranks` above 1 attention and contexts are the greatest of a rank's, the rest is of the whole batch.
- * With curves (a profile): fixed = decodes(d) in a step of decodes alone, else tokens(n) + samples(s) + prefill_token p + decode d, and a step with
- * prefill takes max(fixed + attention + contexts, prefill_floor) + prefill_step.
- * A step lasts max(fixed + contexts, host + host_seq (sequences, unpadded)).
+ * With curves (a profile): fixed = decodes(d) + samples(b) in a step of b decodes alone, padded to d, else tokens(n) + samples(s) + prefill_token p +
+ * decode d, and a step with prefill takes max(fixed + attention + contexts, prefill_floor) + prefill_step.
+ * A step lasts max(fixed + contexts, host + host_seq (sequences, unpadded)), and at least `eager` where none of the captured sizes is as large.
  * pad: what rounds p + d up to `pad_multiple`; d and s are those of the next captured size in a step without prefill.
  * With `stages` above 1 (and curves) a step is a round of a pipeline with as many micro-batches in flight, f of them not empty: d, n and s are
  * the largest micro-batch's - ceil(d / stages) decodes, at most `micro_tokens` of the prompts and their part of the attention -, contexts'
- * coefficients are already a stage's part, and the last stage's samples of the other micro-batches, (f - 1) samples(d), are added. */
+ * coefficients are already a stage's part, and the last stage's samples of the other micro-batches, (f - 1) samples(b), are added. */
 #ifndef TOKENMILL_MODELS_STEP_COEFFICIENTS_H
 #define TOKENMILL_MODELS_STEP_COEFFICIENTS_H
 
@@ -51,6 +51,7 @@ struct step_model {
     int64_t window_attention, window_context; /* as `attention` and `context`, of windowed layers */
     int64_t ranks;                            /* 0: one */
     int64_t host, host_seq;                   /* 0: the host never takes longer */
+    int64_t eager;                            /* launching every kernel by itself; 0: not known */
     int64_t quantum;                          /* 0: none */
     int64_t pad_multiple, pad_token;          /* multiple 0: no padding of tokens */
     int64_t stages, micro_tokens;             /* stages 0: one; tokens that a micro-batch's prompts may have */

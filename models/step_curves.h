@@ -12,9 +12,9 @@ struct step_parts {
 
 /* Nodes as time_curve_number says; at 0 all is 0. */
 struct step_curves {
-    struct step_parts decodes[CURVE_NODES]; /* by decodes: of a step of decodes alone */
+    struct step_parts decodes[CURVE_NODES]; /* by decodes: of a step of decodes alone, without samples */
     struct step_parts tokens[CURVE_NODES];  /* by tokens: of a step with prefill */
-    struct step_parts samples[CURVE_NODES]; /* by sequences: of a step with prefill */
+    struct step_parts samples[CURVE_NODES]; /* by sequences */
 };
 
 /* Between the nodes straight. */

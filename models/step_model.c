@@ -91,6 +91,10 @@ int64_t step_model_window(const struct step_model *model) {
     return model->window;
 }
 
+int64_t step_model_ranks(const struct step_model *model) {
+    return model->ranks > 1 ? model->ranks : 1;
+}
+
 /* ---- evaluating one ---- */
 
 static inline i128 greater(i128 a, i128 b) {
@@ -110,6 +114,7 @@ static inline i128 touched_times(const struct touched_table *table, int64_t toke
 /* A batch as it is computed, padding included; of several micro-batches the largest. */
 struct computed {
     int64_t decodes, sequences, tokens, prefill_tokens;
+    int64_t sampled; /* decodes without padding */
     int64_t padding; /* of `tokens`: what a multiple adds */
     int64_t passes;  /* micro-batches that are not empty */
 };
@@ -118,15 +123,19 @@ static int64_t parts_of(int64_t whole, int64_t part) {
     return (whole + part - 1) / part;
 }
 
+/* Ranks that attend for themselves have graphs of their own parts of a batch. */
 static inline int64_t captured_of(const struct step_model *model, const struct step_work *work, int64_t decodes) {
-    bool is_captured = model->captured.values != NULL && work->prefill_seqs == 0 && decodes <= model->captured.max;
-    return is_captured ? model->captured.values[decodes] : decodes;
+    if (model->captured.values == NULL || work->prefill_seqs > 0) {
+        return decodes;
+    }
+    int64_t ranks = step_model_ranks(model), own = ranks > 1 ? parts_of(decodes, ranks) : decodes;
+    return own <= model->captured.max ? model->captured.values[own] * ranks : decodes;
 }
 
 /* Decodes are dealt evenly; prompts go to the next micro-batch until it is full. */
 static struct computed largest_micro_batch(const struct step_model *model, const struct step_work *work) {
     const int64_t stages = model->stages, prompts = work->prefill_tokens;
-    int64_t decodes = captured_of(model, work, parts_of(work->decode_seqs, stages));
+    int64_t sampled = parts_of(work->decode_seqs, stages), decodes = captured_of(model, work, sampled);
     int64_t parts = prompts > model->micro_tokens ? parts_of(prompts, model->micro_tokens) : 1;
     int64_t largest = parts > 1 ? model->micro_tokens : prompts;
     int64_t passes = work->decode_seqs > parts ? work->decode_seqs : parts;
@@ -135,6 +144,7 @@ static struct computed largest_micro_batch(const struct step_model *model, const
         .sequences = parts_of(work->prefill_seqs, parts) + decodes,
         .tokens = largest + decodes,
         .prefill_tokens = largest,
+        .sampled = sampled,
         .passes = passes < stages ? passes : stages,
     };
 }
@@ -147,8 +157,15 @@ static inline struct computed computed_of(const struct step_model *model, const 
     int64_t tokens = work->prefill_tokens + decodes;
     int64_t over = model->pad_multiple > 1 ? tokens % model->pad_multiple : 0;
     int64_t padding = over > 0 ? model->pad_multiple - over : 0;
-    return (struct computed){decodes,    work->prefill_seqs + decodes, tokens + padding, work->prefill_tokens, padding,
-                             .passes = 1};
+    return (struct computed){
+        .decodes = decodes,
+        .sequences = work->prefill_seqs + decodes,
+        .tokens = tokens + padding,
+        .prefill_tokens = work->prefill_tokens,
+        .sampled = work->decode_seqs,
+        .padding = padding,
+        .passes = 1,
+    };
 }
 
 /* Tokens and sequences of all micro-batches together. */
@@ -161,7 +178,7 @@ static inline struct computed_sums sums_of(const struct step_model *model, const
     if (model->stages <= 1) {
         return (struct computed_sums){batch->tokens, batch->sequences};
     }
-    bool is_padded = batch->decodes != parts_of(work->decode_seqs, model->stages);
+    bool is_padded = batch->decodes != batch->sampled;
     int64_t decodes = is_padded ? batch->decodes * batch->passes : work->decode_seqs;
     return (struct computed_sums){work->prefill_tokens + decodes, work->prefill_seqs + decodes};
 }
@@ -181,10 +198,11 @@ static i128 prefill_attention(const struct step_model *model, const struct step_
 
 /* Of a profile: see step_coefficients.h. */
 static i128 curves_part(const struct step_model *model, const struct step_work *work, const struct computed *batch) {
-    i128 others = batch->passes > 1 ? (batch->passes - 1) * time_curve_at(&model->samples, batch->decodes) : 0;
     if (work->prefill_seqs == 0) {
-        return time_curve_at(&model->decodes, batch->decodes) + others;
+        return time_curve_at(&model->decodes, batch->decodes) +
+               batch->passes * time_curve_at(&model->samples, batch->sampled);
     }
+    i128 others = batch->passes > 1 ? (batch->passes - 1) * time_curve_at(&model->samples, batch->decodes) : 0;
     i128 part = time_curve_at(&model->tokens, batch->tokens) + time_curve_at(&model->samples, batch->sequences);
     return part + others + (i128)model->prefill_token * batch->prefill_tokens + (i128)model->decode * batch->decodes;
 }
@@ -239,10 +257,6 @@ static inline i128 attention_part(const struct step_model *model, const struct s
     return part;
 }
 
-int64_t step_model_ranks(const struct step_model *model) {
-    return model->ranks > 1 ? model->ranks : 1;
-}
-
 int64_t step_model_quantum(const struct step_model *model) {
     return model->quantum;
 }
@@ -264,7 +278,13 @@ struct step_line step_model_line(const struct step_model *model, const struct st
 }
 
 i128 step_model_host(const struct step_model *model, int64_t sequences) {
-    return model->host + (i128)model->host_seq * sequences;
+    i128 host = model->host + (i128)model->host_seq * sequences;
+    if (model->eager > 0) {
+        int64_t stages = model->stages > 1 ? model->stages : 1;
+        int64_t own = parts_of(parts_of(sequences, stages), step_model_ranks(model));
+        host = own > model->captured.max ? greater(host, model->eager) : host;
+    }
+    return host;
 }
 
 /* The greatest multiple of `quantum` that is not above `duration`, at least one. */
@@ -283,7 +303,7 @@ i128 step_model_duration(const struct step_model *model, const struct step_work 
     if (model->tokens.values != NULL && work->prefill_seqs > 0) {
         duration = greater(duration, model->prefill_floor) + model->prefill_step;
     }
-    if (model->host > 0 || model->host_seq > 0) {
+    if (model->host > 0 || model->host_seq > 0 || model->eager > 0) {
         duration = greater(duration, step_model_host(model, work->prefill_seqs + work->decode_seqs));
     }
     if (model->quantum > 0) {
@@ -342,14 +362,20 @@ struct step_amounts step_model_amounts(const struct step_model *model, const str
     return amounts;
 }
 
-/* Of a profile: does neither curve fall, and does a prompt beside decodes make no step shorter? */
+/* Of a profile: does no curve fall, and does a prompt beside decodes, which are not padded then, make no step shorter? */
 static bool curves_grow(const struct step_model *model) {
     if (!time_curve_rises(&model->decodes) || !time_curve_rises(&model->tokens) || !time_curve_rises(&model->samples)) {
         return false;
     }
     for (size_t i = 1; i < CURVE_NODES; i++) { /* at least as many tokens and samples as decodes */
-        i128 beside = model->tokens.values[i] + model->samples.values[i] + model->prefill_step;
-        if (beside < model->decodes.values[i]) {
+        if (model->tokens.values[i] + model->prefill_step < model->decodes.values[i]) {
+            return false;
+        }
+    }
+    const struct step_work alone = {0};
+    for (int64_t n = 1; n <= model->captured.max * step_model_ranks(model); n++) {
+        i128 beside = time_curve_at(&model->tokens, n + 1) + model->prefill_step;
+        if (beside < time_curve_at(&model->decodes, captured_of(model, &alone, n))) {
             return false;
         }
     }
@@ -357,8 +383,9 @@ static bool curves_grow(const struct step_model *model) {
 }
 
 bool step_model_grows(const struct step_model *model) {
-    bool is_padded = model->captured.values != NULL || model->pad_multiple > 1;
-    return !is_padded && (model->decodes.values == NULL || curves_grow(model));
+    bool has_curves = model->decodes.values != NULL;
+    bool is_padded = model->pad_multiple > 1 || (model->captured.values != NULL && !has_curves);
+    return !is_padded && (!has_curves || curves_grow(model));
 }
 
 /* ---- sums ---- */

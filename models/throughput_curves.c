@@ -24,22 +24,21 @@ static double passes_of(const struct throughput_machine *machine, const struct t
     return throughput_greatest(throughput_least(flow->decodes, machine->stages), 1);
 }
 
-/* What the last stage samples for the other micro-batches. */
-static void add_others(const struct throughput_machine *machine, const struct throughput_flow *flow,
-                       struct step_parts *parts) {
-    const double others = passes_of(machine, flow) - 1;
-    if (others > 0) {
+/* What the last stage samples for the decodes of so many micro-batches. */
+static void add_samples(const struct throughput_machine *machine, const struct throughput_flow *flow, double passes,
+                        struct step_parts *parts) {
+    if (passes > 0) {
         const struct step_parts samples = step_parts_at(machine->curves->samples, decodes_of(machine, flow));
-        parts->total_s += others * samples.total_s;
-        parts->compute_s += others * samples.compute_s;
-        parts->engine_s += others * samples.engine_s;
+        parts->total_s += passes * samples.total_s;
+        parts->compute_s += passes * samples.compute_s;
+        parts->engine_s += passes * samples.engine_s;
     }
 }
 
 static struct curved_step pure_of(const struct throughput_machine *machine, const struct throughput_flow *flow,
                                   double contexts_s) {
     struct curved_step step = {step_parts_at(machine->curves->decodes, decodes_of(machine, flow)), contexts_s};
-    add_others(machine, flow, &step.parts);
+    add_samples(machine, flow, passes_of(machine, flow), &step.parts);
     step.parts.total_s += contexts_s;
     return step;
 }
@@ -88,7 +87,7 @@ static struct curved_step mixed_of(const struct throughput_machine *machine, con
     const double largest = largest_ratio(machine, flow);
     const double decodes = decodes_of(machine, flow), prompts_tok = largest * flow->mixed_tok;
     struct step_parts samples = step_parts_at(machine->curves->samples, decodes + largest * flow->mixed_seqs);
-    add_others(machine, flow, &samples);
+    add_samples(machine, flow, passes_of(machine, flow) - 1, &samples);
     const double all_square_s = attention_s(machine, flow->slowest_square, flow->slowest_window_square);
     const double square_s = largest * all_square_s;
     const double prompts_s = square_s + machine->prefill_tok_s * prompts_tok;

@@ -10,6 +10,7 @@
 #include "models/placement.h"
 #include "models/roofline.h"
 #include "models/work.h"
+#include "scenarios/capture_sizes.h"
 #include "scenarios/layers.h"
 #include "scenarios/resolve.h"
 #include "scenarios/step_profile.h"
@@ -234,9 +235,33 @@ static void override_step(struct resolver *resolver, struct pool_parts *parts) {
     override(&overhead, "host_seq", &step->host_seq_s);
 }
 
-static bool fill_capture_sizes(struct resolver *resolver, struct pool_parts *parts) {
+/* Those of the engine that is named, for a profile. TensorRT-LLM pads only if it is told how far. */
+static void default_capture_sizes(struct resolver *resolver, struct pool_parts *parts,
+                                  const struct batching_config *batching) {
+    struct profile_step *step = &parts->profile;
+    bool has_most = view_has(&parts->step, "max_capture_size");
+    bool has_own = view_has(parts->view, "engine") && parts->engine != SERVING_TRTLLM;
+    if (!view_is(&parts->step, "model", "profile") || !(has_most || has_own)) {
+        return;
+    }
+    const int64_t parts_count = parts->pipeline_parallel * parts->attention_dp; /* batches of their own */
+    const struct capture_request request = {
+        .engine = parts->engine,
+        .max_num_seqs = (batching->max_num_seqs + parts_count - 1) / parts_count,
+        .max_num_batched_tokens = batching->max_num_batched_tokens / parts_count,
+        .tensor_parallel = parts->tensor_parallel,
+        .mem_gb = parts->gpu->mem_gb,
+        .most = has_most ? view_integer(&parts->step, "max_capture_size") : -1,
+    };
+    step->capture_sizes = capture_sizes_of(&request, resolver->arena, &step->capture_count);
+    step->is_captured = true;
+}
+
+static bool fill_capture_sizes(struct resolver *resolver, struct pool_parts *parts,
+                               const struct batching_config *batching) {
     const struct node *list = view_node(&parts->step, "capture_sizes");
     if (list == NULL) {
+        default_capture_sizes(resolver, parts, batching);
         return true;
     }
     int64_t *sizes = arena_alloc(resolver->arena, list->count + 1, sizeof *sizes);
@@ -249,8 +274,9 @@ static bool fill_capture_sizes(struct resolver *resolver, struct pool_parts *par
                               view_path(resolver->arena, &parts->step, "capture_sizes"), CAPTURE_SIZE_MAX);
         }
     }
-    parts->roofline.capture_sizes = sizes;
-    parts->roofline.capture_count = list->count;
+    parts->roofline.capture_sizes = parts->profile.capture_sizes = sizes;
+    parts->roofline.capture_count = parts->profile.capture_count = list->count;
+    parts->profile.is_captured = true;
     return true;
 }
 
@@ -315,7 +341,7 @@ static bool make_shape(struct resolver *resolver, struct pool_parts *parts, cons
     parts->roofline.pipeline_parallel = parts->pipeline_parallel;
     parts->roofline.micro_batch_tok = micro_batch_tok(batching);
     override_step(resolver, parts);
-    if (!fill_capture_sizes(resolver, parts)) {
+    if (!fill_capture_sizes(resolver, parts, batching)) {
         return false;
     }
     if (!roofline_step_check(&parts->roofline, resolver->diags, view_at(parts->view, "gpu"))) {
@@ -376,8 +402,6 @@ static struct step_model *make_profile(struct resolver *resolver, struct pool_pa
                               .knots = profile_knots(step->profile, parts->gpu, parts->engine, parts->tensor_parallel)};
     step->micro_batch_tok = parts->roofline.micro_batch_tok;
     step->quantum_s = parts->roofline.quantum_s;
-    step->capture_sizes = parts->roofline.capture_sizes;
-    step->capture_count = parts->roofline.capture_count;
     return step_model_new_profile(step, work, resolver->diags, parts->step.at);
 }
 

@@ -241,7 +241,14 @@ static const struct field step_time_fields[] = {
      .max = 65536,
      .when = "model=profile|model=roofline",
      .help =
-         "Batch sizes of captured CUDA graphs, ascending: a step of decodes alone computes as if it had the next of them. By default none"},
+         "Batch sizes of captured CUDA graphs, ascending: a step of decodes alone computes as if it had the next of them. By default those of `engine` (profile), or none"},
+    {.key = "max_capture_size",
+     .shapes = SHAPE_INTEGER,
+     .min = 0,
+     .max = 65536,
+     .when = "model=profile",
+     .help =
+         "The largest batch of a captured CUDA graph, where the engine's sizes end (max_cudagraph_capture_size, cuda-graph-max-bs, cuda_graph_config.max_batch_size); larger ones are launched kernel by kernel. By default the engine's; 0: no graphs"},
     {.key = "efficiency",
      .shapes = SHAPE_BLOCK,
      .block = &efficiency_block,
@@ -418,6 +425,7 @@ static const struct field_alias fleet_aliases[] = {
     {"kv_cache_dtype", "kv_precision", "auto=|fp8_e4m3=fp8|fp8_e5m2=fp8|bfloat16=bf16|float16=fp16"},
     {"quantization", "precision", "none=|awq=int4|gptq=int4|nvfp4=fp4|modelopt=fp8"},
     {"cudagraph_capture_sizes", "step_time.capture_sizes", NULL},
+    {"max_cudagraph_capture_size", "step_time.max_capture_size", NULL},
     {"num_gpu_blocks_override", "num_gpu_blocks", NULL},
     {"max_num_seqs", "batching.max_num_seqs", NULL},
     {"max_num_batched_tokens", "batching.max_num_batched_tokens", NULL},

@@ -12,7 +12,7 @@
 #include "study/names.h"
 
 enum {
-    SET_COUNT_MAX = 24,
+    SET_COUNT_MAX = 26,
     KV_BLOCK_TOK = 16, /* of vLLM's prefix cache */
     TENSOR_PARALLEL_TRIED = 8,
     BATCH_LEAST = 32,
@@ -146,7 +146,7 @@ static const struct kv_correction kv_corrections[] = {
 
 /* Flags of a row: 0 where nobody says, then the engine's defaults hold. */
 struct server_flags {
-    int64_t max_num_seqs, max_num_batched_tokens, chunk, batch_wait_iters;
+    int64_t max_num_seqs, max_num_batched_tokens, chunk, batch_wait_iters, max_capture_size;
     double memory_share, batch_wait_ratio;
     enum precision kv_precision;
 };
@@ -189,6 +189,9 @@ static void take_recipe(struct server_flags *flags, const struct recipe *recipe,
     take_whole(&flags->max_num_batched_tokens, recipe->max_num_batched_tokens, row);
     take_whole(&flags->chunk, recipe->prefill_chunk_tokens, row);
     take_whole(&flags->batch_wait_iters, recipe->batch_wait_timeout_iters, row);
+    if (strstr(recipe->cuda_graph_max_batch, "explicit list") == NULL) { /* of which nothing else is said */
+        take_whole(&flags->max_capture_size, recipe->cuda_graph_max_batch, row);
+    }
     take_share(&flags->batch_wait_ratio, recipe->batch_wait_max_tokens_ratio, row);
     take_share(&flags->memory_share, recipe->gpu_memory_fraction, row);
     take_kv(flags, recipe->kv_precision);
@@ -331,6 +334,9 @@ static void add_batching(struct keys *keys, const struct rebuilt *rebuilt, const
         int64_t least = flags->max_num_seqs; /* a full batch decodes in one step */
         ADD(keys, "fleet.main.batching.max_num_batched_tokens=%" PRId64,
             flags->max_num_batched_tokens > least ? flags->max_num_batched_tokens : least);
+    }
+    if (flags->max_capture_size > 0) {
+        ADD(keys, "fleet.main.step_time.max_capture_size=%" PRId64, flags->max_capture_size);
     }
     if (engine->cuts_prompts && flags->chunk > 0) {
         ADD(keys, "fleet.main.batching.chunk=%" PRId64, flags->chunk);

@@ -20,6 +20,7 @@ static const struct column recipe_columns[] = {
     TEXT(client_requests_per_concurrency, COLUMN_OPTIONAL),
     TEXT(batch_wait_timeout_iters, COLUMN_OPTIONAL),
     TEXT(batch_wait_max_tokens_ratio, COLUMN_OPTIONAL),
+    TEXT(cuda_graph_max_batch, COLUMN_OPTIONAL),
     TEXT(speculative, COLUMN_OPTIONAL),
     TEXT(source, COLUMN_OPTIONAL),
     TEXT(engine, COLUMN_OPTIONAL),

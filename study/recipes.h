@@ -17,7 +17,8 @@ struct recipe {
     struct position at; /* first: see columns.h */
     const char *recipe_id, *kv_precision, *max_num_seqs, *max_num_batched_tokens, *prefill_chunk_tokens;
     const char *gpu_memory_fraction, *length_range_ratio, *client_requests_per_concurrency;
-    const char *batch_wait_timeout_iters, *batch_wait_max_tokens_ratio, *speculative, *ep_condition, *other_flags;
+    const char *batch_wait_timeout_iters, *batch_wait_max_tokens_ratio, *speculative, *ep_condition, *other_flags,
+        *cuda_graph_max_batch;
     const char *source, *engine, *model, *gpu, *precision, *attention_dp; /* what it ran */
 };
 

@@ -543,6 +543,7 @@ static void init_decode_lines(struct leap_pool *pool) {
         const struct step_work work = {.decode_seqs = decodes};
         i128 fixed = step_model_line(model, &work).fixed;
         bool known = pool->straight && fixed >= STEP_UNITS_MIN && fixed <= most;
+        known = known && (pool->extended || step_model_host(model, decodes) <= fixed);
         pool->decode_fixed[decodes] = known ? (int64_t)fixed : 0;
     }
     pool->straight_context = pool->extended ? -1 : pool->slope > 0 ? most / pool->slope : most;

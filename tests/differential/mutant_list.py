@@ -73,6 +73,7 @@ MUTANTS = [
     Mutant("the context of a step ahead", REPLICA_H, "fixed + shared->slope * (work->decode_context + ahead * decodes);", "fixed + shared->slope * (work->decode_context + ahead);"),
     Mutant("the context of a step ahead, slowly", PLAN, "replica->work.decode_context + ahead * replica->work.decode_seqs", "replica->work.decode_context + ahead"),
     Mutant("steps of decodes shorter than a key", REPLICA, "pool->straight && fixed >= STEP_UNITS_MIN && fixed <= most", "pool->straight && fixed <= most"),
+    Mutant("lines of steps that launching decides", REPLICA, "pool->extended || step_model_host(model, decodes) <= fixed", "true"),
     Mutant("lines beyond 64 bits", REPLICA_H, "return *fixed > 0 && work->decode_context + ahead * decodes <= shared->straight_context;", "return *fixed > 0;"),
     Mutant("lines for durations that have a quantum", REPLICA, "pool->straight && fixed >= STEP_UNITS_MIN && fixed <= most", "fixed >= STEP_UNITS_MIN && fixed <= most"),
 

@@ -216,6 +216,7 @@ static void add_curves(struct dice *dice, struct step_model *model) {
     if (chance(dice, 0.3)) {
         make_captured(dice, &model->captured);
     }
+    model->eager = chance(dice, 0.3) ? between(dice, 0, scale) * 4 : 0;
     if (chance(dice, 0.4)) { /* rounds of a pipeline */
         model->stages = between(dice, 2, 6);
         model->micro_tokens = between(dice, 1, chance(dice, 0.5) ? 12 : 200);

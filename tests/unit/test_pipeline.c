@@ -63,9 +63,9 @@ static void assert_keys(const struct step_model *model, const struct step_work *
 static void decodes_are_dealt_to_micro_batches(void **state) {
     (void)state;
     struct step_model *model = four_stages();
-    assert_keys(model, &(struct step_work){.decode_seqs = 10, .decode_context = 7}, (10 + 3) + 3 * (1 + 3) + 7);
-    assert_keys(model, &(struct step_work){.decode_seqs = 2}, (10 + 1) + (1 + 1));
-    assert_keys(model, &(struct step_work){.decode_seqs = 1}, 10 + 1);
+    assert_keys(model, &(struct step_work){.decode_seqs = 10, .decode_context = 7}, (10 + 3) + 4 * (1 + 3) + 7);
+    assert_keys(model, &(struct step_work){.decode_seqs = 2}, (10 + 1) + 2 * (1 + 1));
+    assert_keys(model, &(struct step_work){.decode_seqs = 1}, (10 + 1) + (1 + 1));
     assert_true(step_model_grows(model));
     step_model_free(model);
 }
@@ -97,7 +97,24 @@ static void each_micro_batch_reads_the_weights(void **state) {
     const int64_t sizes[] = {4, 8};
     model->captured = capture_table_make(sizes, 2);
     assert_true(step_model_amounts(model, &work, KEY).flop == 16 + 16 * 1000);
-    assert_keys(model, &work, (10 + 4) + 3 * (1 + 4));
+    assert_keys(model, &work, (10 + 4) + 4 * (1 + 3));
+    step_model_free(model);
+}
+
+/* Of two ranks each pads its half to a graph of 4 or 8; beyond 16 in all, a step takes as long as launching it. */
+static void captured_batches_are_a_ranks(void **state) {
+    (void)state;
+    struct step_model *model = four_stages();
+    const int64_t sizes[] = {4, 8};
+    const struct rank_work ranks[2] = {{0}};
+    model->captured = capture_table_make(sizes, 2);
+    model->stages = 0;
+    model->ranks = 2;
+    model->eager = 100 * (int64_t)KEY;
+    assert_keys(model, &(struct step_work){.decode_seqs = 5, .ranks = ranks}, (10 + 8) + (1 + 5));
+    assert_keys(model, &(struct step_work){.decode_seqs = 16, .ranks = ranks}, (10 + 16) + (1 + 16));
+    assert_keys(model, &(struct step_work){.decode_seqs = 17, .ranks = ranks}, 100);
+    assert_keys(model, &(struct step_work){.decode_seqs = 60, .ranks = ranks}, (10 + 60) + (1 + 60));
     step_model_free(model);
 }
 
@@ -250,6 +267,7 @@ int main(void) {
         cmocka_unit_test(decodes_are_dealt_to_micro_batches),
         cmocka_unit_test(prompts_fill_one_micro_batch_after_the_other),
         cmocka_unit_test(each_micro_batch_reads_the_weights),
+        cmocka_unit_test(captured_batches_are_a_ranks),
         cmocka_unit_test(the_stage_with_most_layers_decides),
         cmocka_unit_test(hops_take_the_link_between_stages),
         cmocka_unit_test(a_stage_holds_its_layers),
