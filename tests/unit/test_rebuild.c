@@ -25,6 +25,7 @@ static const struct recipe recipes[] = {
      .client_requests_per_concurrency = "3 (short)",
      .batch_wait_timeout_iters = "",
      .batch_wait_max_tokens_ratio = "",
+     .cuda_graph_max_batch = "conc",
      .speculative = "",
      .source = "",
      .engine = "",
@@ -44,6 +45,7 @@ static const struct recipe recipes[] = {
      .client_requests_per_concurrency = "",
      .batch_wait_timeout_iters = "",
      .batch_wait_max_tokens_ratio = "",
+     .cuda_graph_max_batch = "",
      .speculative = "",
      .source = "",
      .engine = "",
@@ -63,6 +65,7 @@ static const struct recipe recipes[] = {
      .client_requests_per_concurrency = "",
      .batch_wait_timeout_iters = "",
      .batch_wait_max_tokens_ratio = "",
+     .cuda_graph_max_batch = "8192 (explicit list 1..8192)",
      .speculative = "",
      .source = "",
      .engine = "",
@@ -152,6 +155,7 @@ static void a_recipe_decides_flags_and_client(void **state) {
     assert_int_equal(pool->batching.max_num_seqs, 8);
     assert_int_equal(pool->batching.max_num_batched_tokens, 2000);
     assert_int_equal(rebuilt.point->pools[0].roofline->kv_precision, PRECISION_FP8);
+    assert_int_equal(rebuilt.point->pools[0].profile->capture_count, 4); /* 1, 2, 4, 8 */
     assert_int_equal(rebuilt.client.clients, 8);
     assert_int_equal(rebuilt.client.requests, 24);
     assert_int_equal(rebuilt.client.input.min, 500);
