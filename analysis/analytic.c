@@ -22,7 +22,8 @@ static double pool_idle_w(const struct pool_facts *facts) {
 
 double analytic_usd_per_hour(const struct resolved_point *point, size_t pool, const struct analytic_hour *hour) {
     const struct pool_facts *facts = &point->pools[pool];
-    const double nameplate_w = (double)facts->gpus_paid * facts->tdp_w + facts->pool_host_w;
+    const double load_w = (double)facts->gpus_paid * (facts->tdp_w - facts->idle_context_w);
+    const double nameplate_w = (double)facts->gpus_paid * facts->tdp_w + facts->pool_host_w + facts->fan_ratio * load_w;
     const double it_kw = hour->it_kw;
     const struct bill bill = {
         .window_h = 1,
@@ -58,6 +59,7 @@ struct throughput_machine analytic_machine(const struct resolved_point *point, s
         .max_num_batched_tokens = config->batching.max_num_batched_tokens,
         .idle_w = pool_idle_w(facts) / replicas,
         .psu_efficiency = point->psu_efficiency,
+        .fan_ratio = facts->fan_ratio,
         .pue = point->pue,
         .usd_per_hour = (one_kw_usd - usd_per_kwh) / replicas,
         .usd_per_kwh_at_wall = usd_per_kwh,

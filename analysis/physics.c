@@ -167,22 +167,27 @@ static double fixed_w(const struct pool_facts *facts) {
            (double)(facts->gpus_paid - facts->gpus_placed) * facts->idle_w + facts->pool_host_w;
 }
 
+/* What a pool's nodes draw above idle: boards, and the fans that cool them. At their plugs. */
+static double load_joules(const struct result_source *source, size_t p, i128 energy) {
+    return (1 + source->point->pools[p].fan_ratio) * joules(energy);
+}
+
 /* Mean power above idle that pools [first, end) draw over interval `index`. */
-static double interval_w(const struct sim_outcome *outcome, struct intervals range, size_t index, size_t first,
+static double interval_w(const struct result_source *source, struct intervals range, size_t index, size_t first,
                          size_t end) {
-    i128 energy = 0;
+    double energy_j = 0;
     for (size_t p = first; p < end; p++) {
-        energy += interval_energy(&outcome->pools[p], index, range.minutes);
+        energy_j += load_joules(source, p, interval_energy(&source->outcome->pools[p], index, range.minutes));
     }
-    return ratio_of(joules(energy), overlap_s(outcome, index, range.minutes));
+    return ratio_of(energy_j, overlap_s(source->outcome, index, range.minutes));
 }
 
 /* The first of the candidates in which the pools draw most; false if there is none. */
-static bool find_peak(const struct sim_outcome *outcome, struct intervals range, size_t first, size_t end,
+static bool find_peak(const struct result_source *source, struct intervals range, size_t first, size_t end,
                       size_t *index) {
     double peak = -1;
     for (size_t i = range.first; i < range.end; i++) {
-        const double here = interval_w(outcome, range, i, first, end);
+        const double here = interval_w(source, range, i, first, end);
         if (here > peak) {
             peak = here;
             *index = i;
@@ -195,20 +200,20 @@ static bool find_peak(const struct sim_outcome *outcome, struct intervals range,
 static double peak_w(const struct result_source *source, double fixed, size_t first, size_t end) {
     const struct intervals range = peak_candidates(source->outcome, 1);
     size_t index = 0;
-    if (!find_peak(source->outcome, range, first, end, &index)) {
+    if (!find_peak(source, range, first, end, &index)) {
         return RESULT_NONE;
     }
-    return (fixed + interval_w(source->outcome, range, index, first, end)) / source->point->psu_efficiency;
+    return (fixed + interval_w(source, range, index, first, end)) / source->point->psu_efficiency;
 }
 
 /* The pool's part of the fleet's greatest 15-minute mean, at the wall. */
 static double demand_w(const struct result_source *source, size_t p, double fixed) {
     const struct intervals range = peak_candidates(source->outcome, MINUTES_PER_DEMAND);
     size_t index = 0;
-    if (!find_peak(source->outcome, range, 0, source->outcome->pool_count, &index)) {
+    if (!find_peak(source, range, 0, source->outcome->pool_count, &index)) {
         return RESULT_NONE;
     }
-    return (fixed + interval_w(source->outcome, range, index, p, p + 1)) / source->point->psu_efficiency;
+    return (fixed + interval_w(source, range, index, p, p + 1)) / source->point->psu_efficiency;
 }
 
 static size_t hour_count(const struct sim_outcome *outcome) {
@@ -221,8 +226,14 @@ static size_t hour_count(const struct sim_outcome *outcome) {
     return count;
 }
 
-static double it_kwh_of(const struct result_source *source, double fixed, double seconds, i128 energy) {
-    return (fixed * seconds + joules(energy)) / source->point->psu_efficiency / J_PER_KWH;
+static double it_kwh_of(const struct result_source *source, size_t p, double fixed, double seconds, i128 energy) {
+    return (fixed * seconds + load_joules(source, p, energy)) / source->point->psu_efficiency / J_PER_KWH;
+}
+
+/* The most that a pool can draw at its plugs. */
+static double nameplate_w(const struct pool_facts *facts) {
+    const double load_w = (double)facts->gpus_paid * (facts->tdp_w - facts->idle_context_w);
+    return (double)facts->gpus_paid * facts->tdp_w + facts->pool_host_w + facts->fan_ratio * load_w;
 }
 
 /* `fixed` may be NaN: then so is every hour. */
@@ -231,7 +242,7 @@ static void hours_fill(double *hours, size_t count, const struct result_source *
     i128 total = 0;
     for (size_t hour = 0; hour < count; hour++) {
         const i128 energy = interval_energy(outcome, hour, MINUTES_PER_HOUR);
-        hours[hour] = it_kwh_of(source, fixed, overlap_s(source->outcome, hour, MINUTES_PER_HOUR), energy);
+        hours[hour] = it_kwh_of(source, p, fixed, overlap_s(source->outcome, hour, MINUTES_PER_HOUR), energy);
         total += energy;
     }
     CHECK(total == outcome->energy);
@@ -268,7 +279,6 @@ static struct energy_result energy_of(double it_kwh, const struct resolved_point
 static void pool_bill_fill(struct pool_result *pool, const struct result_source *source, size_t p, double fixed) {
     const struct resolved_point *point = source->point;
     const struct pool_facts *facts = &point->pools[p];
-    const double nameplate_w = (double)facts->gpus_paid * facts->tdp_w + facts->pool_host_w;
     const double demand_kw = demand_w(source, p, fixed) / 1e3;
     struct bill_result *bill = &pool->bill;
     bill->window_h = source->window_s / HOUR_S;
@@ -279,7 +289,7 @@ static void pool_bill_fill(struct pool_result *pool, const struct result_source 
     bill->gpu_hours_paid = (double)facts->gpus_paid * source->window_s / HOUR_S;
     bill->gpu_hours_used =
         units_to_s(source->outcome->pools[p].busy) * (double)point->sim.pools[p].gpus_per_replica / HOUR_S;
-    bill->committed_it_kw = facts->power_known ? nameplate_w / point->psu_efficiency / 1e3 : RESULT_NONE;
+    bill->committed_it_kw = facts->power_known ? nameplate_w(facts) / point->psu_efficiency / 1e3 : RESULT_NONE;
     bill->it_kwh = pool->energy.it_kwh;
     bill->site_kwh = pool->energy.site_kwh;
     bill->it_peak_15min_kw = demand_kw;
@@ -293,7 +303,7 @@ struct power_result result_pool_power(const struct result_source *source, size_t
     const struct pool_facts *facts = &point->pools[p];
     const i128 energy = source->outcome->pools[p].energy;
     const double fixed = facts->power_known ? fixed_w(facts) : RESULT_NONE;
-    const double it_kwh = it_kwh_of(source, fixed, source->window_s, energy);
+    const double it_kwh = it_kwh_of(source, p, fixed, source->window_s, energy);
     const double mean_w = ratio_of(it_kwh * J_PER_KWH, source->window_s);
     const double boards_j = (double)facts->gpus_placed * facts->idle_context_w * source->window_s + joules(energy);
     struct power_result power = power_of(mean_w, RESULT_NONE, point->pue, (double)facts->gpus_paid);
@@ -310,7 +320,7 @@ static void pool_energy_fill(struct result *result, const struct result_source *
     const struct pool_facts *facts = &point->pools[p];
     const i128 energy = source->outcome->pools[p].energy;
     const double fixed = facts->power_known ? fixed_w(facts) : RESULT_NONE;
-    const double it_kwh = it_kwh_of(source, fixed, source->window_s, energy);
+    const double it_kwh = it_kwh_of(source, p, fixed, source->window_s, energy);
     pool->power = result_pool_power(source, p);
     pool->power.peak_w = peak_w(source, fixed, p, p + 1);
     pool->power.site_peak_w = pool->power.peak_w * point->pue;

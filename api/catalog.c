@@ -33,6 +33,7 @@ static const struct table_view views[] = {
     {"regions",
      CATALOG_REGIONS,
      {"name", "level", "long_name", "grid_gco2e_per_kwh", "tariff_per_kwh", "tariff_currency"}},
+    {"power", CATALOG_POWER, {"name", "active_ratio", "compute_ratio", "memory_ratio"}},
 };
 
 enum { VIEW_COUNT = sizeof views / sizeof views[0] };
@@ -194,10 +195,16 @@ static void print_rows(FILE *stream, const struct catalog *catalog, const struct
     }
 }
 
+static bool unknown_architecture(const char *name, struct diags *diags) {
+    return diag_error(diags, (struct position){0}, "unknown-architecture",
+                      "unknown architecture '%s' (see 'tokenmill catalog power')", name);
+}
+
 static bool row_exists(const struct catalog *catalog, enum catalog_table table, const char *name, struct diags *diags) {
     struct span span = span_of(name);
     struct position nowhere = {0};
     switch (table) {
+    case CATALOG_POWER: return catalog_find(catalog, table, span) != SIZE_MAX || unknown_architecture(name, diags);
     case CATALOG_GPUS: return catalog_gpu(catalog, span, diags, nowhere) != NULL;
     case CATALOG_LLMS: return catalog_llm(catalog, span, diags, nowhere) != NULL;
     case CATALOG_API_PRICES: return catalog_api_price(catalog, span, diags, nowhere) != NULL;

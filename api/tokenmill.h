@@ -282,7 +282,7 @@ TMILL_API char *tmill_schema_json(void);
 TMILL_API char *tmill_scenario_reference(void);
 TMILL_API char *tmill_metrics_reference(void);
 
-/* Tables of the catalogue: "gpus", "models", "images", "apis", "regions". NULL past the last. */
+/* Tables of the catalogue: "gpus", "models", "images", "apis", "regions", "power". NULL past the last. */
 TMILL_API const char *tmill_catalog_table_name(size_t index);
 
 struct tmill_catalog_query {

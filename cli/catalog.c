@@ -18,7 +18,7 @@ static bool known_table(const char *name) {
     if (guess != NULL) {
         return usage_error("no table '%s' in the catalogue; did you mean '%s'?", name, guess);
     }
-    return usage_error("no table '%s' in the catalogue: gpus, models, images, apis, regions", name);
+    return usage_error("no table '%s' in the catalogue: gpus, models, images, apis, regions, power", name);
 }
 
 static int catalog(const struct options *options) {
@@ -45,10 +45,10 @@ static int catalog(const struct options *options) {
 const struct command command_catalog = {
     .name = "catalog",
     .bit = COMMAND_CATALOG,
-    .operands = "gpus|models|images|apis|regions [NAME]",
+    .operands = "gpus|models|images|apis|regions|power [NAME]",
     .operands_min = 1,
     .operands_max = 2,
-    .summary = "list GPUs, models, API prices or regions, or one of them with its source",
+    .summary = "list GPUs, models, API prices, regions or power shares, or one of them with its source",
     .description =
         "Lists a table of the catalogue, or shows one row, by name or alias, with every column, source and date.\n",
     .run = catalog,

@@ -42,7 +42,7 @@ bool image_step_check(const struct image_step *step, struct diags *diags, struct
 
 bool image_work_make(const struct image_step *step, struct work_model *work, struct diags *diags, struct position at) {
     const struct gpu *gpu = step->gpu;
-    const struct power_shares *power = &architecture_prior_of(gpu)->power;
+    const struct power_shares *power = &step->power;
     const double step_byte = isnan(step->model->step_gbyte) ? 0 : step->model->step_gbyte * 1e9;
     const bool has_power = !isnan(gpu->tdp_w);
     const double tdp_w = has_power ? gpu->tdp_w : 0;

@@ -17,6 +17,7 @@
 
 #include "base/diag.h"
 #include "models/gpu.h"
+#include "models/power.h"
 #include "models/step_model.h"
 #include "models/work.h"
 
@@ -39,6 +40,7 @@ struct image_step {
     const struct vision_model *model; /* borrowed */
     const struct gpu *gpu;            /* borrowed */
     enum precision precision;
+    struct power_shares power;
 };
 
 /* Does the row say what a step needs, and the GPU (rule "catalogue-blank")? Do the weights fit (rule "model-fits")? */

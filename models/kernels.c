@@ -182,8 +182,8 @@ static double touched(const struct kernels *kernels, double tokens, int64_t firs
     return sum;
 }
 
-double kernels_touched(const struct kernels *kernels, double tokens) {
-    return kernels->pick_ratio == NULL || tokens <= 0 ? 0 : touched(kernels, tokens, 0, 1);
+const double *kernels_pick_ratios(const struct kernels *kernels) {
+    return kernels->pick_ratio;
 }
 
 /* Experts are dealt to ranks in order of popularity. */

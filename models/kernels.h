@@ -83,7 +83,7 @@ const char *kernels_arch_name(const struct kernels *kernels);
 /* "16", "8" (scaled by tensor or channel), "8b" (by blocks), "4", "mx": the class of products that profiles know. */
 const char *kernels_format_name(const struct kernels *kernels);
 
-/* The experts that so many tokens touch in a layer, of all ranks; for bytes and energy. */
-double kernels_touched(const struct kernels *kernels, double tokens);
+/* The chance that a token picks each of the model's experts; borrowed; NULL: dense. */
+const double *kernels_pick_ratios(const struct kernels *kernels);
 
 #endif

@@ -137,6 +137,15 @@ double llm_flop_per_token(const struct llm *llm) {
     return 2 * (params.body + params.experts_active);
 }
 
+double llm_expert_row_flop(const struct llm *llm) {
+    return llm->experts > 0 ? 2 * (double)llm_moe_layers(llm) * expert_params(llm) : 0;
+}
+
+enum precision llm_math_precision(const struct llm *llm, enum precision precision) {
+    bool is_packed = llm->experts > 0 && llm->default_precision == PRECISION_FP4 && precision == PRECISION_FP4;
+    return is_packed ? PRECISION_BF16 : precision_compute(precision);
+}
+
 double llm_flop_per_sample(const struct llm *llm) {
     return llm->embeds ? 0 : 2 * (double)llm->hidden * (double)llm->vocab;
 }

@@ -82,6 +82,13 @@ double llm_expert_byte(const struct llm *llm, enum precision precision);
 /* 2 x the matrix parameters that every token goes through (body and active experts). The LM head is apart. */
 double llm_flop_per_token(const struct llm *llm);
 
+/* FLOP of a token in one expert of each MoE layer; 0: dense. */
+double llm_expert_row_flop(const struct llm *llm);
+
+/* What matrix products of the layers compute in: as precision_compute, but 16 bit for experts that were published in 4 (MXFP4), whose weights are
+ * unpacked first. */
+enum precision llm_math_precision(const struct llm *llm, enum precision precision);
+
 /* 2 x hidden x vocab: for each position that is sampled. 0 where nothing is. */
 double llm_flop_per_sample(const struct llm *llm);
 

@@ -8,7 +8,7 @@
  * bandwidth with relative errors of 4-20 %. [M] largest measured matrix-product throughput (stas00/ml-engineering).
  * [S] public serving measurements of vLLM (InferenceX by way of aiconfigurator, ML.ENERGY, inference-sim), dense
  * models: the times per layer and per sequence are rounded from a fit to them, so their errors on those rows are in
- * sample. [W] the same measurements' board power. */
+ * sample. */
 #ifndef TOKENMILL_MODELS_PRIORS_H
 #define TOKENMILL_MODELS_PRIORS_H
 
@@ -45,22 +45,23 @@
 
 #define PRIOR_GPUS_PER_NODE 8
 
+/* Board power of architectures that catalog/power.csv lacks: about what those have that were fitted. */
+#define PRIOR_POWER_ACTIVE  0.45
+#define PRIOR_POWER_COMPUTE 0.80
+#define PRIOR_POWER_MEMORY  0.25
+
 struct architecture_prior {
     const char *arch; /* the catalogue's `arch` begins with it; "": any other */
     double memory_ratio;
     double compute_bf16_ratio, compute_fp8_ratio, compute_fp4_ratio; /* where the GPU's row has no MAMF */
     double kv_read_16_ratio, kv_read_8_ratio;
     double attention_ratio;
-    struct power_shares power;
 };
 
-/* Power [W], mean error over rows: Hopper 15 %, Blackwell 13 %, CDNA 8 % (few rows); a constant 20, 17 and 13 %. */
 static const struct architecture_prior architecture_priors[] = {
-    {"Hopper", 0.80, 0.75, 0.65, 0.50, 0.80, 0.60, 0.50, {0.32, 1.17, 0.42}},
-    {"Blackwell", 0.80, 0.72, 0.70, 0.50, 0.80, 0.65, 0.50, {0.41, 1.17, 0.42}},
-    {"Ampere", 0.80, 0.78, 0.65, 0.50, 0.80, 0.60, 0.55, {0.35, 1.17, 0.35}},
-    {"CDNA", 0.75, 0.50, 0.50, 0.40, 0.70, 0.55, 0.35, {0.14, 1.17, 0.69}},
-    {"", 0.80, 0.70, 0.60, 0.50, 0.80, 0.60, 0.50, {0.35, 1.17, 0.35}},
+    {"Hopper", 0.80, 0.75, 0.65, 0.50, 0.80, 0.60, 0.50}, {"Blackwell", 0.80, 0.72, 0.70, 0.50, 0.80, 0.65, 0.50},
+    {"Ampere", 0.80, 0.78, 0.65, 0.50, 0.80, 0.60, 0.55}, {"CDNA", 0.75, 0.50, 0.50, 0.40, 0.70, 0.55, 0.35},
+    {"", 0.80, 0.70, 0.60, 0.50, 0.80, 0.60, 0.50},
 };
 
 /* The first row that the GPU's architecture begins with. */

@@ -390,6 +390,15 @@ bool profile_is_calibrated(const struct profile_step *step) {
     return terms.is_calibrated;
 }
 
+/* Bytes and energy go by the experts that the times go by. */
+static void take_touched(struct step_model *model, const struct kernels *kernels) {
+    const double *picks = kernels_pick_ratios(kernels);
+    if (picks != NULL && model->work.experts > 0) {
+        free(model->touched.values);
+        model->touched = touched_table_of_picks(picks, model->work.experts);
+    }
+}
+
 struct step_model *step_model_new_profile(const struct profile_step *step, const struct work_model *work,
                                           struct diags *diags, struct position at) {
     if (!kernels_check(&step->setup, diags, at)) {
@@ -405,6 +414,7 @@ struct step_model *step_model_new_profile(const struct profile_step *step, const
     };
     CHECK(maker.stages <= 1 || step->micro_batch_tok > 0);
     struct step_model *model = step_model_make(work);
+    take_touched(model, kernels);
     model->captured = capture_table_make(step->capture_sizes, step->capture_count);
     bool ok = fill_curves(step, &maker, model, diags, at);
     ok = fill_coefficients(step, &maker, model, diags, at) && ok;

@@ -54,7 +54,7 @@ struct roofline_step roofline_step_default(const struct llm *llm, const struct g
         .gpus_per_node = placement_node_gpus(gpu, &node),
         .efficiency = efficiency_of(gpu, precision, kv_precision),
         .overhead = {PRIOR_STEP_S, PRIOR_LAYER_S, PRIOR_SEQ_S, PRIOR_PREFILL_STEP_S},
-        .power = architecture_prior_of(gpu)->power,
+        .power = {PRIOR_POWER_ACTIVE, PRIOR_POWER_COMPUTE, PRIOR_POWER_MEMORY},
     };
     step.all_reduce = all_reduce_line(gpu, tensor_parallel, step.gpus_per_node);
     return step;

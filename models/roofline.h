@@ -26,6 +26,7 @@
 #include "models/gpu.h"
 #include "models/llm.h"
 #include "models/parallel.h"
+#include "models/power.h"
 #include "models/step_model.h"
 
 /* Shares of the datasheet's peaks that kernels reach, 0..1. */
@@ -40,11 +41,6 @@ struct kernel_efficiency {
 /* The serving engine's own time. */
 struct engine_overhead {
     double per_step_s, per_layer_s, per_seq_s, per_prefill_step_s;
-};
-
-/* Board power above idle-with-context, as shares of TDP. */
-struct power_shares {
-    double active_ratio, compute_ratio, memory_ratio;
 };
 
 enum { CAPTURE_SIZE_MAX = 1 << 16 };
@@ -67,7 +63,7 @@ struct roofline_step {
     struct kernel_efficiency efficiency;
     struct engine_overhead overhead;
     struct collective_line all_reduce;
-    struct power_shares power;
+    struct power_shares power; /* by default PRIOR_POWER; the catalogue has them by architecture */
 };
 
 /* A step with everything from models/priors.h. `gpus_per_node` 0: the catalogue's. Change single fields afterwards. */

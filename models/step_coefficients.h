@@ -74,6 +74,9 @@ bool coefficients_round(const struct coefficient *coefficients, size_t count, st
 /* E (1 - (1 - k/E)^n) for n = 0, 1, ... until it no longer grows. */
 struct touched_table touched_table_make(int64_t experts, int64_t experts_per_tok);
 
+/* Sum over e of 1 - (1 - q_e)^n likewise, q_e the chance that a token picks expert e. */
+struct touched_table touched_table_of_picks(const double *pick_ratio, int64_t experts);
+
 /* Of captured sizes, ascending. */
 struct capture_table capture_table_make(const int64_t *sizes, size_t count);
 

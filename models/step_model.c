@@ -44,6 +44,30 @@ struct touched_table touched_table_make(int64_t experts, int64_t experts_per_tok
     return table;
 }
 
+struct touched_table touched_table_of_picks(const double *pick_ratio, int64_t experts) {
+    const double one = (double)((int64_t)1 << TOUCHED_SHIFT);
+    struct touched_table table = {.values = xcalloc(TOUCHED_COUNT_MAX, sizeof *table.values)};
+    double *missed = xcalloc((size_t)experts, sizeof *missed);
+    for (int64_t e = 0; e < experts; e++) {
+        missed[e] = 1;
+    }
+    double missed_sum = (double)experts;
+    do {
+        table.values[table.count++] = (int64_t)nearbyint(((double)experts - missed_sum) * one);
+        missed_sum = 0;
+        for (int64_t e = 0; e < experts; e++) {
+            missed[e] *= 1 - pick_ratio[e];
+            missed_sum += missed[e];
+        }
+    } while (table.count < TOUCHED_COUNT_MAX && missed_sum * one >= 0.25);
+    if (table.count < TOUCHED_COUNT_MAX) {
+        table.values[table.count++] = experts << TOUCHED_SHIFT;
+    }
+    free(missed);
+    table.values = xrealloc(table.values, (size_t)table.count, sizeof *table.values);
+    return table;
+}
+
 struct capture_table capture_table_make(const int64_t *sizes, size_t count) {
     struct capture_table table = {0};
     if (count == 0) {
@@ -109,6 +133,27 @@ static inline i128 touched_times(const struct touched_table *table, int64_t toke
     int64_t last = table->count - 1;
     int64_t touched = table->values[tokens < last ? tokens : last];
     return ((i128)per_expert * touched) >> TOUCHED_SHIFT;
+}
+
+double step_model_touched(const struct step_model *model, double tokens) {
+    const struct touched_table *table = &model->touched;
+    if (table->values == NULL) {
+        return 0;
+    }
+    const double one = (double)((int64_t)1 << TOUCHED_SHIFT), last = (double)(table->count - 1);
+    if (tokens >= last) {
+        return (double)table->values[table->count - 1] / one;
+    }
+    const int64_t below = (int64_t)tokens;
+    const double part = tokens - (double)below;
+    return ((1 - part) * (double)table->values[below] + part * (double)table->values[below + 1]) / one;
+}
+
+/* FLOP of the rows that fill up the tiles of touched experts. */
+static inline i128 expert_padding_flop(const struct step_model *model, int64_t tokens) {
+    i128 tiles = touched_times(&model->touched, tokens, EXPERT_TILE_ROWS);
+    i128 padding = tiles - (i128)model->work.experts_per_tok * tokens;
+    return padding > 0 ? model->work.flop_per_expert_row * padding : 0;
 }
 
 /* A batch as it is computed, padding included; of several micro-batches the largest. */
@@ -355,7 +400,8 @@ struct step_amounts step_model_amounts(const struct step_model *model, const str
                         model->work.flop_per_window_attention_x2 * work->prefill_window_attention_x2;
         amounts.byte += (i128)model->work.byte_per_window_context * work->decode_window_context;
     }
-    i128 energy = model->work.energy_per_flop * amounts.flop + model->work.energy_per_byte * amounts.byte +
+    i128 executed = amounts.flop + batch.passes * expert_padding_flop(model, batch.tokens);
+    i128 energy = model->work.energy_per_flop * executed + model->work.energy_per_byte * amounts.byte +
                   model->work.active_mw * duration;
     i128 cap = model->work.cap_mw * duration;
     amounts.energy = model->work.cap_mw > 0 && energy > cap ? cap : energy;
@@ -406,6 +452,7 @@ void step_model_sum(const struct step_model *model, const struct step_work *work
     sums->duration += duration;
     if (model->touched.values != NULL) {
         sums->expert_byte += touched_times(&model->touched, batch.tokens, model->work.byte_per_expert) * passes;
+        sums->padding_flop += expert_padding_flop(model, batch.tokens) * passes;
     }
 }
 
@@ -427,8 +474,8 @@ struct step_amounts step_model_amounts_of_sums(const struct step_model *model, c
                         work->flop_per_window_attention_x2 * sums->window_attention_x2;
         amounts.byte += work->byte_per_window_context * sums->window_context;
     }
-    amounts.energy =
-        work->energy_per_flop * amounts.flop + work->energy_per_byte * amounts.byte + work->active_mw * sums->duration;
+    amounts.energy = work->energy_per_flop * (amounts.flop + sums->padding_flop) +
+                     work->energy_per_byte * amounts.byte + work->active_mw * sums->duration;
     return amounts;
 }
 
@@ -456,6 +503,7 @@ bool step_model_decodes_never_capped(const struct step_model *model, int64_t dec
         const struct computed batch = computed_of(model, &decodes);
         const struct computed_sums all = sums_of(model, &decodes, &batch);
         double energy = per_flop * i128_to_double(work_flop(work, &decodes, &all)) +
+                        per_flop * i128_to_double(batch.passes * expert_padding_flop(model, batch.tokens)) +
                         per_byte * i128_to_double(work_byte(model, &decodes, &batch, &all));
         never = energy <= power * i128_to_double(fixed_part(model, &decodes));
     }

@@ -64,6 +64,7 @@ struct step_sums {
     int64_t passes;         /* steps; of a pipeline's rounds the micro-batches */
     i128 tokens, sequences; /* as computed: padding included */
     i128 context, window_context, attention_x2, window_attention_x2, expert_byte;
+    i128 padding_flop; /* of experts' tiles: in energy only */
     i128 duration;
 };
 
@@ -138,6 +139,9 @@ i128 step_model_decode_duration(const struct step_model *model, const struct ste
 
 /* FLOP, bytes and energy of the step. Energy is capped so that the boards stay at or below TDP over `duration`. */
 struct step_amounts step_model_amounts(const struct step_model *model, const struct step_work *work, i128 duration);
+
+/* Experts touched by so many tokens, on average: straight between whole numbers. 0: dense. */
+double step_model_touched(const struct step_model *model, double tokens);
 
 /* Whether no step of decodes alone can reach the cap on power, whatever their number and context: the coefficients of what the cap leaves
  * over the step's time are at least those of its energy. False where that is not sure. */

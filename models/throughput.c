@@ -44,12 +44,13 @@ static void machine_times(struct throughput_machine *machine, const struct step_
     machine->window_context_s = seconds(model->window_context);
     machine->window_attention_s = seconds(model->window_attention);
     machine->curves = model->curves;
+    machine->step_model = model;
     machine->prefill_floor_s = seconds(model->prefill_floor);
     machine->stages = model->stages > 1 ? (double)model->stages : 1;
     machine->micro_tok = (double)model->micro_tokens;
 }
 
-/* Experts touched by n tokens: E (1 - (1 - k/E)^n). Curves have their time; their bytes are counted as the engine does. */
+/* Experts touched by n tokens: E (1 - (1 - k/E)^n). Curves have their time, and the step model's table what is touched. */
 static void machine_experts(struct throughput_machine *machine, const struct step_model *model) {
     const double experts = (double)model->work.experts;
     if (experts <= 0) {
@@ -59,19 +60,22 @@ static void machine_experts(struct throughput_machine *machine, const struct ste
     machine->expert_s = seconds(model->expert);
     machine->expert_tok_s = seconds(model->expert_token);
     machine->experts = experts;
+    machine->experts_per_tok = (double)model->work.experts_per_tok;
     machine->expert_decay = miss_ratio > 0 ? -fm_log(miss_ratio) : ALL_TOUCHED_DECAY;
 }
 
-/* At the wall: what the boards take, over the supply's efficiency. */
+/* At the wall: what the boards take, and their fans, over the supply's efficiency. */
 static void machine_power(struct throughput_machine *machine, const struct throughput_parts *parts) {
     const struct work_model *work = &parts->step_model->work;
-    const double per_flop = (double)work->energy_per_flop / ENERGY_PER_J / parts->psu_efficiency;
-    const double per_byte = (double)work->energy_per_byte / ENERGY_PER_J / parts->psu_efficiency;
+    const double at_wall = (1 + parts->fan_ratio) / parts->psu_efficiency;
+    const double per_flop = (double)work->energy_per_flop / ENERGY_PER_J * at_wall;
+    const double per_byte = (double)work->energy_per_byte / ENERGY_PER_J * at_wall;
     machine->idle_w = parts->idle_w / parts->psu_efficiency;
-    machine->active_w = (double)work->active_mw / 1000 / parts->psu_efficiency;
-    machine->cap_w = work->cap_mw > 0 ? (double)work->cap_mw / 1000 / parts->psu_efficiency : THROUGHPUT_NO_CAP_W;
+    machine->active_w = (double)work->active_mw / 1000 * at_wall;
+    machine->cap_w = work->cap_mw > 0 ? (double)work->cap_mw / 1000 * at_wall : THROUGHPUT_NO_CAP_W;
     machine->step_j = per_byte * (double)work->byte_per_step;
     machine->expert_j = per_byte * (double)work->byte_per_expert;
+    machine->expert_row_j = per_flop * (double)work->flop_per_expert_row;
     machine->tok_j = per_flop * (double)work->flop_per_token + per_byte * (double)work->byte_per_token;
     machine->seq_j = per_flop * (double)work->flop_per_seq;
     machine->context_j = per_flop * (double)work->flop_per_context + per_byte * (double)work->byte_per_context;

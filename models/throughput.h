@@ -66,8 +66,11 @@ struct throughput_machine {
     double block_tok;                  /* half a block is lost per sequence */
     double step_tok, step_tok_inverse; /* max_num_batched_tokens, and 1 / it */
     double idle_w, active_w, cap_w;    /* at the wall; cap: above idle, THROUGHPUT_NO_CAP_W without one */
-    double step_j, expert_j, tok_j, seq_j, context_j, attention_j; /* at the wall; attention: per P^2 */
+    double step_j, prefill_step_j, expert_j, expert_row_j, tok_j, seq_j, context_j,
+        attention_j; /* at the wall; attention: per P^2 */
     double window_context_j, window_attention_j;
+    double experts_per_tok;
+    const struct step_model *step_model; /* borrowed; where curves are: whose experts are touched */
     double pue;
     double usd_per_s, usd_per_j; /* of wall energy */
 };
@@ -80,6 +83,7 @@ struct throughput_parts {
     int64_t num_gpu_blocks, block_size, max_num_batched_tokens;
     double idle_w;         /* of the replica at its plugs: boards with a context, its share of hosts; 0: not known */
     double psu_efficiency; /* plugs to wall; 1 if not known */
+    double fan_ratio;      /* what fans draw more, over the boards' power above idle */
     double pue;
     double usd_per_hour;        /* of the replica, whatever it does */
     double usd_per_kwh_at_wall; /* above that */

@@ -119,17 +119,29 @@ static struct curved_load load_of(const struct throughput_machine *machine, cons
                                 mixed_of(machine, &flow, &load->lengths, contexts_s)};
 }
 
+/* Of routed experts: the formula has the model's uniform routing, the engine a table. Each micro-batch touches experts for itself. */
+static double experts_j(const struct throughput_machine *machine, double tokens, double passes) {
+    const double own = tokens / passes;
+    return passes * throughput_experts_j(machine, step_model_touched(machine->step_model, own), own);
+}
+
+static void add_experts_j(struct throughput_machine *own, const struct throughput_flow *flow, double passes) {
+    const double pure_j = experts_j(own, flow->decodes, passes);
+    own->step_j += pure_j;
+    own->prefill_step_j = experts_j(own, flow->decodes + flow->mixed_tok, passes) - pure_j;
+    own->experts = 0;
+}
+
 static struct throughput_machine machine_of(const struct throughput_machine *machine, const struct curved_load *load) {
     struct throughput_machine own = *machine;
     own.curves = NULL;
     own.decode_s = 0;
     own.step_s = load->pure.parts.total_s - load->pure.added_s;
     own.prefill_step_s = load->mixed.parts.total_s - load->mixed.added_s - own.step_s;
-    if (machine->stages > 1) { /* each micro-batch reads weights and touches experts for itself */
-        const double passes = passes_of(machine, &load->flow);
-        own.step_j *= passes;
-        own.expert_j *= passes;
-        own.expert_decay /= passes;
+    const double passes = machine->stages > 1 ? passes_of(machine, &load->flow) : 1;
+    own.step_j *= passes; /* each micro-batch reads the weights */
+    if (own.experts > 0) {
+        add_experts_j(&own, &load->flow, passes);
     }
     return own;
 }

@@ -9,12 +9,13 @@
 #include <math.h>
 
 #include "models/throughput.h"
+#include "models/work.h"
 
 #define THROUGHPUT_INLINE static inline __attribute__((always_inline))
 
 /* FLOP of one configuration of a dense model (additions, multiplications, divisions, minima, maxima; no selections), as gcc 12 leaves
  * them in the AVX-512 loops: all results; those that a grid needs; what each further price adds. For benchmarks. */
-enum { THROUGHPUT_FLOP_ALL = 152, THROUGHPUT_FLOP_GRID = 92, THROUGHPUT_FLOP_PRICE = 3 };
+enum { THROUGHPUT_FLOP_ALL = 153, THROUGHPUT_FLOP_GRID = 93, THROUGHPUT_FLOP_PRICE = 3 };
 
 /* What a machine has that costs arithmetic: constants of a loop. */
 enum {
@@ -154,6 +155,12 @@ struct throughput_step {
     double host_s; /* all of it where the host takes longer, else 0 */
 };
 
+/* Reading touched experts, and computing what fills up their tiles (models/work.h). */
+THROUGHPUT_INLINE double throughput_experts_j(const struct throughput_machine *machine, double touched, double tokens) {
+    double padding = throughput_greatest(EXPERT_TILE_ROWS * touched - machine->experts_per_tok * tokens, 0);
+    return machine->expert_j * touched + machine->expert_row_j * padding;
+}
+
 /* Contexts that the decodes of a step read. */
 struct throughput_contexts {
     double full, window;
@@ -203,10 +210,10 @@ THROUGHPUT_INLINE struct throughput_step throughput_step_of(const struct through
     double j = machine->step_j + machine->tok_j * tokens + machine->seq_j * seqs + machine->context_j * contexts.full +
                machine->active_w * s;
     if (is_mixed) {
-        j += machine->attention_j * flow->mixed_square;
+        j += machine->prefill_step_j + machine->attention_j * flow->mixed_square;
     }
     if ((traits & THROUGHPUT_MOE) != 0) {
-        j += machine->expert_j * matrices.touched;
+        j += throughput_experts_j(machine, matrices.touched, tokens);
     }
     if ((traits & THROUGHPUT_EXTENDED) != 0) {
         j += machine->window_context_j * contexts.window;

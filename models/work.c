@@ -18,6 +18,7 @@ static bool flop_fill(const struct roofline_step *step, struct work_model *work,
         {"FLOP per token of windowed context", context_flop * windowed, 1, &work->flop_per_window_context},
         {"FLOP of prefill attention", attention_flop * (1 - windowed), 0.5, &work->flop_per_attention_x2},
         {"FLOP of windowed prefill attention", attention_flop * windowed, 0.5, &work->flop_per_window_attention_x2},
+        {"FLOP of a row of an expert", llm_expert_row_flop(llm), 1, &work->flop_per_expert_row},
     };
     return coefficients_round(coefficients, sizeof coefficients / sizeof coefficients[0], diags, at);
 }
@@ -45,7 +46,7 @@ static bool byte_fill(const struct roofline_step *step, struct work_model *work,
 static bool energy_fill(const struct roofline_step *step, struct work_model *work, struct diags *diags,
                         struct position at) {
     const struct gpu *gpu = step->gpu;
-    double peak_flop_per_s = gpu_peak_flop_per_s(gpu, step->precision);
+    double peak_flop_per_s = gpu_peak_flop_per_s(gpu, llm_math_precision(step->llm, step->precision));
     double peak_byte_per_s = gpu_peak_byte_per_s(gpu);
     if (isnan(gpu->tdp_w) || isnan(peak_flop_per_s) || isnan(peak_byte_per_s)) {
         return true; /* power is not known: no energy */

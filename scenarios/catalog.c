@@ -42,6 +42,7 @@ static const struct table_type types[CATALOG_TABLE_COUNT] = {
     [CATALOG_VISION] = {"vision", "vision.csv", "vision model", "unknown-model", sizeof(struct vision_model)},
     [CATALOG_API_PRICES] = {"apis", "api_prices.csv", "API price", "unknown-api", sizeof(struct api_price_row)},
     [CATALOG_REGIONS] = {"regions", "regions.csv", "region", "unknown-region", sizeof(struct region)},
+    [CATALOG_POWER] = {"power", "power.csv", "architecture", "unknown-architecture", sizeof(struct architecture_power)},
 };
 
 const char *catalog_table_name(enum catalog_table table) {
@@ -130,7 +131,8 @@ static bool dir_check(const char *dir, struct diags *diags) {
     }
     return diag_world(
         diags, (struct position){0}, "catalogue-file",
-        "no catalogue in %s: it holds none of gpus.csv, llms.csv, vision.csv, api_prices.csv, regions.csv", dir);
+        "no catalogue in %s: it holds none of gpus.csv, llms.csv, vision.csv, api_prices.csv, regions.csv, power.csv",
+        dir);
 }
 
 /* ---- header ---- */
@@ -451,6 +453,21 @@ const struct api_price_row *catalog_api_price(const struct catalog *catalog, str
 const struct region *catalog_region(const struct catalog *catalog, struct span name, struct diags *diags,
                                     struct position at) {
     return row_or_guess(catalog, CATALOG_REGIONS, name, diags, at);
+}
+
+const struct architecture_power *catalog_power(const struct catalog *catalog, const struct gpu *gpu) {
+    const struct table *table = &catalog->tables[CATALOG_POWER];
+    const struct architecture_power *rows = (const struct architecture_power *)(const void *)table->rows;
+    const struct architecture_power *best = NULL;
+    size_t longest = 0;
+    for (size_t i = 0; i < table->row_count; i++) {
+        size_t size = strlen(rows[i].name);
+        if (size > longest && strncmp(gpu->arch, rows[i].name, size) == 0) {
+            best = &rows[i];
+            longest = size;
+        }
+    }
+    return best;
 }
 
 size_t catalog_row_count(const struct catalog *catalog, enum catalog_table table) {

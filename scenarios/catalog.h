@@ -1,4 +1,4 @@
-/* catalog.h - the catalogues: GPUs, LLMs, vision models, API prices, regions; one sourced row each.
+/* catalog.h - the catalogues: GPUs, LLMs, vision models, API prices, regions, board power by architecture; one sourced row each.
  *
  * Compiled in (base/embedded.h), or read from a folder that holds files of the same names; a file that the folder
  * lacks comes from the compiled-in ones. Read with libcsv into texts (for lists) and structs (for use). Mistakes are
@@ -17,6 +17,7 @@
 #include "models/gpu.h"
 #include "models/image.h"
 #include "models/llm.h"
+#include "models/power.h"
 
 enum catalog_table {
     CATALOG_GPUS,
@@ -24,10 +25,11 @@ enum catalog_table {
     CATALOG_VISION,
     CATALOG_API_PRICES,
     CATALOG_REGIONS,
+    CATALOG_POWER,
     CATALOG_TABLE_COUNT
 };
 
-/* "gpus", "llms", "vision", "api_prices", "regions"; the file is NAME.csv. */
+/* "gpus", "llms", "vision", "api_prices", "regions", "power"; the file is NAME.csv. */
 const char *catalog_table_name(enum catalog_table table);
 
 /* A price list's row: USD per million tokens, NaN where not stated. */
@@ -99,6 +101,9 @@ const struct api_price_row *catalog_api_price(const struct catalog *catalog, str
                                               struct position at);
 const struct region *catalog_region(const struct catalog *catalog, struct span name, struct diags *diags,
                                     struct position at);
+
+/* The power shares of the GPU's architecture: of the longest name that its `arch` begins with; NULL if none is. Borrowed. */
+const struct architecture_power *catalog_power(const struct catalog *catalog, const struct gpu *gpu);
 
 /* Does a row of this name or alias exist? Its index, or SIZE_MAX. */
 size_t catalog_find(const struct catalog *catalog, enum catalog_table table, struct span name);

@@ -130,6 +130,21 @@ static const struct catalog_column region_columns[] = {
     SOURCED(struct region),
 };
 
+static const struct catalog_column power_columns[] = {
+    TEXT(struct architecture_power, name, "architecture: a GPU's `arch` begins with it"),
+    NUMBER(struct architecture_power, active_ratio, 2, "", "share of TDP while a step runs"),
+    NUMBER(struct architecture_power, active_lower, 2, "", "its 90 % interval"),
+    NUMBER(struct architecture_power, active_upper, 2, "", "its 90 % interval"),
+    NUMBER(struct architecture_power, compute_ratio, 2, "", "share of TDP at the peak of compute"),
+    NUMBER(struct architecture_power, compute_lower, 2, "", "its 90 % interval"),
+    NUMBER(struct architecture_power, compute_upper, 2, "", "its 90 % interval"),
+    NUMBER(struct architecture_power, memory_ratio, 2, "", "share of TDP at the peak of memory bandwidth"),
+    NUMBER(struct architecture_power, memory_lower, 2, "", "its 90 % interval"),
+    NUMBER(struct architecture_power, memory_upper, 2, "", "its 90 % interval"),
+    TEXT(struct architecture_power, note, "what to know"),
+    SOURCED(struct architecture_power),
+};
+
 const struct catalog_column *catalog_columns(enum catalog_table table, size_t *count) {
     static const struct {
         const struct catalog_column *columns;
@@ -140,6 +155,7 @@ const struct catalog_column *catalog_columns(enum catalog_table table, size_t *c
         [CATALOG_VISION] = {vision_columns, COUNT(vision_columns)},
         [CATALOG_API_PRICES] = {api_price_columns, COUNT(api_price_columns)},
         [CATALOG_REGIONS] = {region_columns, COUNT(region_columns)},
+        [CATALOG_POWER] = {power_columns, COUNT(power_columns)},
     };
     CHECK((unsigned)table < CATALOG_TABLE_COUNT);
     *count = tables[table].count;

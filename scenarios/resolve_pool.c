@@ -8,6 +8,7 @@
 #include "base/quantity.h"
 #include "models/memory.h"
 #include "models/placement.h"
+#include "models/priors.h"
 #include "models/roofline.h"
 #include "models/work.h"
 #include "scenarios/capture_sizes.h"
@@ -79,6 +80,20 @@ static bool inline_row(struct resolver *resolver, const struct node *map, enum c
     return is_ok;
 }
 
+static void override(const struct view *view, const char *key, double *value) {
+    if (view_has(view, key)) {
+        *value = view_number(view, key);
+    }
+}
+
+/* A key of `power`: the scenario's, then the pool's own. */
+static void override_power(struct resolver *resolver, const struct pool_parts *parts, const char *key, double *value) {
+    struct view top = view_block(resolver->arena, &resolver->root, "power");
+    struct view own = view_block(resolver->arena, parts->view, "power");
+    override(&top, key, value);
+    override(&own, key, value);
+}
+
 static bool find_gpu(struct resolver *resolver, struct pool_parts *parts) {
     const struct node *node = view_node(parts->view, "gpu");
     if (node == NULL) {
@@ -99,15 +114,9 @@ static bool find_gpu(struct resolver *resolver, struct pool_parts *parts) {
             return false;
         }
     }
-    struct view top = view_block(resolver->arena, &resolver->root, "power");
-    struct view own = view_block(resolver->arena, parts->view, "power");
-    const struct view *both[] = {&top, &own};
-    for (size_t i = 0; i < 2; i++) {
-        gpu->idle_w = view_has(both[i], "idle_w") ? view_number(both[i], "idle_w") : gpu->idle_w;
-        gpu->idle_ctx_add_w =
-            view_has(both[i], "idle_ctx_add_w") ? view_number(both[i], "idle_ctx_add_w") : gpu->idle_ctx_add_w;
-        gpu->tdp_w = view_has(both[i], "tdp_w") ? view_number(both[i], "tdp_w") : gpu->tdp_w;
-    }
+    override_power(resolver, parts, "idle_w", &gpu->idle_w);
+    override_power(resolver, parts, "idle_ctx_add_w", &gpu->idle_ctx_add_w);
+    override_power(resolver, parts, "tdp_w", &gpu->tdp_w);
     parts->gpu = gpu;
     return true;
 }
@@ -210,11 +219,9 @@ static void find_node(struct resolver *resolver, struct pool_parts *parts) {
         resolver_assume(resolver, view_path(resolver->arena, parts->view, "node.host_w"),
                         "150 W per GPU slot for CPUs, fans and network cards (EcoLogits: 1.2 kW per 8 GPUs)");
     }
-}
-
-static void override(const struct view *view, const char *key, double *value) {
-    if (view_has(view, key)) {
-        *value = view_number(view, key);
+    if (parts->gpu != NULL && !view_has(&node, "fan_ratio")) {
+        resolver_assume(resolver, view_path(resolver->arena, parts->view, "node.fan_ratio"),
+                        "fans take 8 % of what the GPUs draw above idle (air cooling)");
     }
 }
 
@@ -280,9 +287,26 @@ static bool fill_capture_sizes(struct resolver *resolver, struct pool_parts *par
     return true;
 }
 
+/* Board power of the GPU's architecture. */
+static struct power_shares power_of(struct resolver *resolver, const struct pool_parts *parts) {
+    const struct architecture_power *row = catalog_power(resolver->context->catalog, parts->gpu);
+    struct power_shares shares = {PRIOR_POWER_ACTIVE, PRIOR_POWER_COMPUTE, PRIOR_POWER_MEMORY};
+    if (row != NULL) {
+        shares = (struct power_shares){row->active_ratio, row->compute_ratio, row->memory_ratio};
+    } else if (!isnan(parts->gpu->tdp_w)) {
+        resolver_assume(resolver, view_path(resolver->arena, parts->view, "power"),
+                        "shares of TDP as of other architectures: no measurements of this one");
+    }
+    override_power(resolver, parts, "active_ratio", &shares.active_ratio);
+    override_power(resolver, parts, "compute_ratio", &shares.compute_ratio);
+    override_power(resolver, parts, "memory_ratio", &shares.memory_ratio);
+    return shares;
+}
+
 /* An image generator: one GPU a replica, and what its row must say. */
 static bool make_image(struct resolver *resolver, struct pool_parts *parts) {
-    parts->image_step = (struct image_step){.model = parts->image, .gpu = parts->gpu, .precision = parts->precision};
+    parts->image_step = (struct image_step){
+        .model = parts->image, .gpu = parts->gpu, .precision = parts->precision, .power = power_of(resolver, parts)};
     const int64_t gpus = gpus_per_replica(parts);
     if (gpus != 1) {
         const char *key = parts->tensor_parallel > 1 ? "tensor_parallel" : "pipeline_parallel";
@@ -340,6 +364,7 @@ static bool make_shape(struct resolver *resolver, struct pool_parts *parts, cons
     parts->roofline.attention_dp = parts->attention_dp;
     parts->roofline.pipeline_parallel = parts->pipeline_parallel;
     parts->roofline.micro_batch_tok = micro_batch_tok(batching);
+    parts->roofline.power = power_of(resolver, parts);
     override_step(resolver, parts);
     if (!fill_capture_sizes(resolver, parts, batching)) {
         return false;
@@ -561,6 +586,8 @@ static bool fill_placement(struct resolver *resolver, const struct pool_parts *p
     facts->gpus_paid = placement.gpus_paid;
     facts->nodes = placement.nodes;
     facts->host_w = placement.host_w;
+    struct view node = view_block(resolver->arena, parts->view, "node");
+    facts->fan_ratio = view_number(&node, "fan_ratio");
     facts->pool_host_w = placement_host_w(&placement, parts->node.billing);
     facts->node_billing = parts->node.billing == NODE_BILLING_NODE;
     return true;

@@ -34,6 +34,7 @@ struct pool_facts {
     double tdp_w;                         /* one GPU */
     double host_w;                        /* one node without its GPUs */
     double pool_host_w;                   /* the hosts that the pool answers for: whole nodes, or its share by GPU */
+    double fan_ratio;                     /* what they draw more under load, over the boards' power above idle */
     bool power_known;                     /* false: no GPU named, power and energy are null */
     double weight_byte;                   /* of one replica */
     double kv_byte_per_tok;               /* of one replica */

@@ -16,7 +16,14 @@ static const struct field node_fields[] = {
      .unit = "W",
      .min = 0,
      .max = 1e6,
-     .help = "Power of a node without its GPUs; by default 150 W per GPU"},
+     .help = "Power of a node without its GPUs while those idle; by default 150 W per GPU"},
+    {.key = "fan_ratio",
+     .shapes = SHAPE_NUMBER,
+     .unit = "ratio",
+     .min = 0,
+     .max = 1,
+     .fallback = "0.08",
+     .help = "What fans and host draw more under load, over the GPUs' power above idle; 0: liquid cooling"},
 };
 static const struct block node_block = {"fleet[].node", FIELDS(node_fields), NO_ALIASES};
 
@@ -299,6 +306,24 @@ static const struct block step_time_block = {"fleet[].step_time", FIELDS(step_ti
          .min = 1,                                                                                                     \
          .max = 1e5,                                                                                                   \
          .help = "Limit of one GPU's board; by default its row's"},                                                    \
+        {.key = "active_ratio",                                                                                        \
+         .shapes = SHAPE_NUMBER,                                                                                       \
+         .unit = "ratio",                                                                                              \
+         .min = 0,                                                                                                     \
+         .max = 2,                                                                                                     \
+         .help = "Share of `tdp_w` that a board draws above idle while a step runs; by default its architecture's"},   \
+        {.key = "compute_ratio",                                                                                       \
+         .shapes = SHAPE_NUMBER,                                                                                       \
+         .unit = "ratio",                                                                                              \
+         .min = 0,                                                                                                     \
+         .max = 2,                                                                                                     \
+         .help = "The same at the peak of compute; by default its architecture's"},                                    \
+        {.key = "memory_ratio",                                                                                        \
+         .shapes = SHAPE_NUMBER,                                                                                       \
+         .unit = "ratio",                                                                                              \
+         .min = 0,                                                                                                     \
+         .max = 2,                                                                                                     \
+         .help = "The same at the peak of memory bandwidth; by default its architecture's"},                           \
     {                                                                                                                  \
         .key = "cap_w", .shapes = SHAPE_NUMBER, .unit = "W", .min = 1, .max = 1e5,                                     \
         .not_yet = "lower `tdp_w`, which caps power but does not slow the clock", .help = "Power cap"                  \

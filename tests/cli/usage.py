@@ -110,7 +110,7 @@ class Knowledge(Case):
 
     def test_catalog_lists_and_shows(self):
         for table, name in (("gpus", "H100-SXM"), ("models", "Llama-3.1-8B"), ("images", "FLUX.1-dev"),
-                            ("apis", "gpt-4o-mini"), ("regions", "USA")):
+                            ("apis", "gpt-4o-mini"), ("regions", "USA"), ("power", "Hopper")):
             listing = self.run_program("catalog", table).stdout
             self.assertIn(name, listing)
             rows = self.json_of("catalog", table)

@@ -253,6 +253,12 @@ static void heat_prompts(struct dice *dice, struct step_model *model) {
         model->context += model->context >> 20; /* room for rounding */
         model->work.flop_per_context = chance(dice, 0.7) ? times : 2 * times;
     }
+    if (chance(dice, 0.3)) { /* filling up tiles draws as much as tokens do, or less; most of it with few tokens */
+        model->work.experts = between(dice, 1, 8);
+        model->work.experts_per_tok = between(dice, 1, model->work.experts);
+        model->work.flop_per_expert_row = 10 * between(dice, 1, 6);
+        model->touched = touched_table_make(model->work.experts, model->work.experts_per_tok);
+    }
     if (model->window > 0) { /* windowed context draws more, or less, than its time allows */
         const int64_t part = 50 * (model->seq / 2000);
         model->work.flop_per_window_context = 50 * between(dice, 0, 3);
@@ -295,7 +301,19 @@ static void make_work(struct dice *dice, struct work_model *work) {
         work->experts = between(dice, 1, 64);
         work->experts_per_tok = between(dice, 1, work->experts);
         work->byte_per_expert = between(dice, 0, 1000000);
+        work->flop_per_expert_row = between(dice, 0, 100000);
     }
+}
+
+/* Experts of which some are picked more often than others, as a profile has them. */
+static void skew_experts(struct dice *dice, struct step_model *model) {
+    enum { EXPERTS_MAX = 64 };
+    double pick_ratio[EXPERTS_MAX];
+    for (int64_t e = 0; e < model->work.experts; e++) {
+        pick_ratio[e] = 0.01 + 0.98 * uniform(dice);
+    }
+    free(model->touched.values);
+    model->touched = touched_table_of_picks(pick_ratio, model->work.experts);
 }
 
 static void make_batching(struct dice *dice, struct batching_config *batching) {
@@ -340,6 +358,9 @@ static void make_pool(struct dice *dice, struct random_scenario *scenario, size_
     CHECK(model != NULL);
     if (chance(dice, 0.2)) {
         add_curves(dice, model);
+        if (model->work.experts > 0) {
+            skew_experts(dice, model);
+        }
     } else if (chance(dice, 0.25)) {
         add_roofline(dice, model);
         if (model->touched.values == NULL && model->quantum == 0 && chance(dice, 0.3)) {

@@ -50,6 +50,26 @@ static void names_and_aliases_are_found_in_any_case(void **state) {
     diags_free(diags);
 }
 
+/* The longest name that a GPU's architecture begins with; each share within its interval. */
+static void power_goes_by_architecture(void **state) {
+    (void)state;
+    struct catalog *catalog = compiled_in();
+    static const char *const archs[][2] = {
+        {"Hopper", "Hopper"}, {"Hopper+Grace", "Hopper"}, {"Blackwell Ultra", "Blackwell"}, {"CDNA4", "CDNA"}};
+    struct gpu gpu = gpu_unknown();
+    for (size_t i = 0; i < sizeof archs / sizeof archs[0]; i++) {
+        gpu.arch = archs[i][0];
+        const struct architecture_power *row = catalog_power(catalog, &gpu);
+        assert_string_equal(row->name, archs[i][1]);
+        assert_true(row->active_lower <= row->active_ratio && row->active_ratio <= row->active_upper);
+        assert_true(row->compute_lower <= row->compute_ratio && row->compute_ratio <= row->compute_upper);
+        assert_true(row->memory_lower <= row->memory_ratio && row->memory_ratio <= row->memory_upper);
+    }
+    gpu.arch = "Gaudi";
+    assert_null(catalog_power(catalog, &gpu));
+    catalog_free(catalog);
+}
+
 static void an_unknown_name_gets_a_guess(void **state) {
     (void)state;
     struct catalog *catalog = compiled_in();
@@ -264,6 +284,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(compiled_in_catalogues_are_sound),
         cmocka_unit_test(names_and_aliases_are_found_in_any_case),
+        cmocka_unit_test(power_goes_by_architecture),
         cmocka_unit_test(an_unknown_name_gets_a_guess),
         cmocka_unit_test(a_blank_price_stays_unknown),
         cmocka_unit_test(shapes_give_the_published_parameters),

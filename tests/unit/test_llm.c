@@ -216,6 +216,19 @@ static void int4_weights_compute_in_16_bit(void **state) {
 }
 
 /* H100-SXM: 62 W measured, context addition blank: + 0.055 x 700 W. */
+static void packed_experts_compute_in_16_bit(void **state) {
+    (void)state;
+    struct llm llm = mixtral();
+    assert_int_equal(llm_math_precision(&llm, PRECISION_FP8), PRECISION_FP8);
+    assert_int_equal(llm_math_precision(&llm, PRECISION_FP4), PRECISION_FP4);
+    llm.default_precision = PRECISION_FP4; /* published so */
+    assert_int_equal(llm_math_precision(&llm, PRECISION_FP4), PRECISION_BF16);
+    assert_int_equal(llm_math_precision(&llm, PRECISION_BF16), PRECISION_BF16);
+    llm = llama_8b();
+    assert_int_equal(llm_math_precision(&llm, PRECISION_INT4), PRECISION_BF16);
+    assert_true(llm_expert_row_flop(&llm) <= 0);
+}
+
 static void idle_watts_say_what_was_assumed(void **state) {
     (void)state;
     struct gpu gpu = gpu_unknown();
@@ -279,6 +292,7 @@ int main(void) {
         cmocka_unit_test(incomplete_shapes_are_refused_by_field),
         cmocka_unit_test(compressed_attention_is_refused),
         cmocka_unit_test(int4_weights_compute_in_16_bit),
+        cmocka_unit_test(packed_experts_compute_in_16_bit),
         cmocka_unit_test(idle_watts_say_what_was_assumed),
         cmocka_unit_test(precisions_have_aliases),
         cmocka_unit_test(an_encoder_has_no_head_and_sees_the_whole_prompt),

@@ -280,6 +280,20 @@ static void without_a_gpu_power_is_unknown_and_money_is_not(void **state) {
     result_free(result);
 }
 
+/* 1000 W above idle and 2000 W in the peak minute: fans take a tenth of it more; boards are as before. */
+static void fans_take_a_share_of_the_load(void **state) {
+    (void)state;
+    struct fixture *fixture = fixture_new(1, 1);
+    fixture->point.pools[0].fan_ratio = 0.1;
+    const double tdp_w = fixture->point.pools[0].tdp_w;
+    struct result *result = fixture_result_of(fixture);
+    assert_near(result->power.mean_w, 2400 / 0.92);
+    assert_near(result->power.peak_w, 3500 / 0.92);
+    assert_near(result->power.board_per_gpu_w, 1800.0 / 8);
+    assert_near(result->bill.committed_it_kw, (8 * tdp_w + 500 + 0.1 * 8 * (tdp_w - 100)) / 920);
+    result_free(result);
+}
+
 static void a_peak_is_a_whole_minute_where_there_is_one(void **state) {
     (void)state;
     struct fixture *fixture = fixture_new(1, 1);
@@ -390,6 +404,7 @@ int main(void) {
         cmocka_unit_test(an_unused_commitment_is_idle_once),
         cmocka_unit_test(pools_pay_for_their_part_of_the_common_peak),
         cmocka_unit_test(without_a_gpu_power_is_unknown_and_money_is_not),
+        cmocka_unit_test(fans_take_a_share_of_the_load),
         cmocka_unit_test(a_peak_is_a_whole_minute_where_there_is_one),
         cmocka_unit_test(a_short_window_peaks_in_part_of_a_minute),
         cmocka_unit_test(limits_of_workloads_that_differ_have_no_one_value),

@@ -168,6 +168,51 @@ static void a_mixture_reads_touched_experts_only(void **state) {
     step_model_free(model);
 }
 
+/* Of three experts one is always picked and two are every other time: 2 touched by one token, 1 + 2 x 0.75 by two. */
+static void popular_experts_are_touched_first(void **state) {
+    (void)state;
+    static const double picks[] = {1, 0.5, 0.5};
+    struct touched_table table = touched_table_of_picks(picks, 3);
+    assert_true(table.values[0] == 0 && table.values[1] == 2 << TOUCHED_SHIFT);
+    assert_true(table.values[2] == (5 << TOUCHED_SHIFT) / 2);
+    assert_true(table.values[table.count - 1] == 3 << TOUCHED_SHIFT);
+    struct step_model *model = step_model_make(NULL);
+    assert_true(step_model_touched(model, 1) <= 0);
+    model->touched = table;
+    assert_true(fabs(step_model_touched(model, 1.5) - 2.25) < 1e-6 && fabs(step_model_touched(model, 1e9) - 3) < 1e-6);
+    step_model_free(model);
+}
+
+/* A row of an expert is 6e6 FLOP. One token touches two experts: 2 x 32 rows are computed for 2, so 62 x 6e6 FLOP x 0.5 x 100 W / 16e12 more
+ * than the energy of FLOP and bytes; 128 and more tokens fill the tiles of all eight. FLOP themselves are the model's. */
+static void tiles_of_experts_are_filled_up_in_energy_only(void **state) {
+    (void)state;
+    struct llm llm = toy_llm();
+    llm.ffn_dim = 0;
+    llm.moe_ffn_dim = 1000;
+    llm.experts = 8;
+    llm.experts_per_tok = 2;
+    struct gpu gpu = toy_gpu();
+    struct roofline_step step = toy_step(&llm, &gpu);
+    struct step_model *model = roofline_model(&step);
+    for (int64_t n = 1; n <= 4096; n *= 2) {
+        const struct step_work work = {.decode_seqs = n};
+        const i128 duration = step_model_duration(model, &work);
+        const struct step_amounts amounts = step_model_amounts(model, &work, duration);
+        const double rows = fmax(0, floor(32 * 8 * (1 - pow(0.75, (double)n)) + 1e-4) - 2 * (double)n); /* whole ones */
+        const double seconds = i128_to_double(duration) / UNIT_PER_S;
+        const double wanted_j = 10 * seconds + (i128_to_double(amounts.flop) + rows * 6e6) * 50 / 16e12 +
+                                i128_to_double(amounts.byte) * 20 / 32e9;
+        assert_true(amounts.flop == n * (2 * 4008000 + 2 * 6000000 + 2000000));
+        assert_true(fabs(i128_to_double(amounts.energy) / ENERGY_PER_J / fmin(wanted_j, 80 * seconds) - 1) < 1e-5);
+        struct step_sums sums = {0};
+        step_model_sum(model, &work, 3, 0, 3 * duration, &sums);
+        const double of_sums = i128_to_double(step_model_amounts_of_sums(model, &sums).energy) / ENERGY_PER_J;
+        assert_true(fabs(of_sums / (3 * wanted_j) - 1) < 1e-5);
+    }
+    step_model_free(model);
+}
+
 /* 10 x (32e6 + 2e6) + 1,000 x 4,000 FLOP; 34e6 + 10 x 4,000 + 1,000 x 4,000 B. */
 static void flop_and_bytes_are_counted(void **state) {
     (void)state;
@@ -492,6 +537,8 @@ int main(void) {
         cmocka_unit_test(ranks_share_the_work_and_talk),
         cmocka_unit_test(experts_touched_grow_with_tokens),
         cmocka_unit_test(a_mixture_reads_touched_experts_only),
+        cmocka_unit_test(popular_experts_are_touched_first),
+        cmocka_unit_test(tiles_of_experts_are_filled_up_in_energy_only),
         cmocka_unit_test(flop_and_bytes_are_counted),
         cmocka_unit_test(energy_is_by_time_and_use),
         cmocka_unit_test(energy_stops_at_tdp),

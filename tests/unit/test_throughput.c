@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "models/step_coefficients.h"
+#include "models/throughput_curves.h"
 #include "sim/clock.h"
 #include "sim/simulate.h"
 #include "tests/unit/throughput_fixture.h"
@@ -176,6 +177,40 @@ static void power_is_the_engines_energy_over_its_time(void **state) {
     struct throughput_load load = load_of(32, 1, 199999);
     double expected_w = (250 + energy_j / units_to_s(duration)) / 0.94;
     assert_near(throughput_of(&rig.machine, &load).power_w, expected_w, 1e-3);
+    step_model_free(rig.model);
+}
+
+/* The same of experts, whose tiles are filled up: by the roofline's uniform routing, and by a profile's table. */
+static void power_of_experts_is_the_engines(void **state) {
+    (void)state;
+    for (int is_profile = 0; is_profile <= 1; is_profile++) {
+        for (int64_t n = 1; n <= 256; n *= 16) {
+            struct throughput_rig rig = rig_of(mixtral_8x7b(), 2, PLENTY_OF_BLOCKS);
+            rig.is_profile = is_profile != 0;
+            make(&rig);
+            const struct step_work work = {.decode_seqs = n, .decode_context = n * 10000};
+            i128 duration = step_model_duration(rig.model, &work);
+            double energy_j = i128_to_double(step_model_amounts(rig.model, &work, duration).energy) / ENERGY_PER_J;
+            struct throughput_load load = load_of((double)n, 1, 19999);
+            double expected_w = (500 + energy_j / units_to_s(duration)) / 0.94;
+            assert_near(throughput_of(&rig.machine, &load).power_w, expected_w, 2e-3);
+            step_model_free(rig.model);
+        }
+    }
+}
+
+/* A step that prefills 8,000 tokens and one that decodes: mixed steps have their own experts' energy. */
+static void mixed_steps_have_their_own_experts(void **state) {
+    (void)state;
+    struct throughput_rig rig = rig_of(mixtral_8x7b(), 2, PLENTY_OF_BLOCKS);
+    rig.is_profile = true;
+    make(&rig);
+    const struct throughput_load load = load_of(1, 8000, 2);
+    const struct throughput_machine own = throughput_machine_at(&rig.machine, &load);
+    const double pure_j = own.step_j - rig.machine.step_j;
+    const double all_j = 8 * rig.machine.expert_j;
+    assert_true(pure_j > 0 && pure_j < all_j + 8 * 32 * rig.machine.expert_row_j);
+    assert_near(pure_j + own.prefill_step_j, all_j, 1e-6); /* every expert is read, every tile full */
     step_model_free(rig.model);
 }
 
@@ -430,6 +465,8 @@ int main(void) {
         cmocka_unit_test(ranks_share_contexts_evenly),
         cmocka_unit_test(experts_are_touched_as_in_the_engine),
         cmocka_unit_test(power_is_the_engines_energy_over_its_time),
+        cmocka_unit_test(power_of_experts_is_the_engines),
+        cmocka_unit_test(mixed_steps_have_their_own_experts),
         cmocka_unit_test(power_stops_at_tdp),
         cmocka_unit_test(prices_follow_from_rate_and_power),
         cmocka_unit_test(curves_are_the_engines),
