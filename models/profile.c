@@ -379,6 +379,7 @@ static bool fill_coefficients(const struct profile_step *step, const struct make
     model->window = step->setup.llm->sliding_window;
     model->ranks = step->setup.attention_dp;
     model->stages = step->setup.pipeline_parallel;
+    model->graph_tokens = step->graph_tok;
     model->micro_tokens = step->micro_batch_tok;
     return coefficients_round(coefficients, sizeof coefficients / sizeof coefficients[0], diags, at);
 }

@@ -6,6 +6,7 @@
  *                         + Sp S m (pairs x2 / 2 + tokens) + host + cs(s),  hl L)  + cpf
  *     host = (c0 + cl L) ca + clm mt launches + clblk L [block-scaled fp8] + cmla ca L [MLA] + cep Lm [expert parallel] + cdp L [attention dp]
  *     cs(n) = cs (min(n, 256) + 0.2 max(n - 256, 0));  vLLM 0.11, which does not overlap: cs n
+ * A step with prefill whose tokens a captured piece holds (vLLM) has no hl L.
  * Decodes alone are padded to a captured size in T and d, not in H and cs; beyond the largest they take hl L at least.
  * A pipeline's round: the same for its largest micro-batch, C with hops, H and cs once more for each other micro-batch (models/parallel.h).
  * D, M, C, H, A0, A1, a, pairs, tokens, launches are kernels'; m is 1, or `mla` for MLA. S = Se Sa Sx fam, SM = Sm Sma Smx fam, Sp = Spf Spa: by engine, by
@@ -139,8 +140,10 @@ struct profile_step {
     double quantum_s;
     const int64_t *capture_sizes; /* borrowed; as in struct roofline_step */
     size_t capture_count;
+    int64_t
+        graph_tok; /* steps with prefill of so many tokens run captured pieces (vLLM's piecewise graphs) instead of launching all; 0: none */
     bool
-        is_captured; /* sizes are known, even if there are none: beyond them a step takes as long as launching it does, hl L at least */
+        is_captured; /* sizes are known, even if there are none: beyond them a step takes as long as launching it does, hl L */
 };
 
 /* Are engine, architecture and number format among those that it was fitted on? */

@@ -7,7 +7,7 @@
  * with x2 and y2 twice the prefill attention of full and of windowed layers, p prefill tokens, d decodes, n = p + d + pad, s = sequences. Linear and roofline fill different ones of these.
  * With `ranks` above 1 attention and contexts are the greatest of a rank's, the rest is of the whole batch.
  * With curves (a profile): fixed = decodes(d) + samples(b) in a step of b decodes alone, padded to d, else tokens(n) + samples(s) + prefill_token p +
- * decode d, and a step with prefill takes max(fixed + attention + contexts, prefill_floor) + prefill_step.
+ * decode d, and a step with prefill takes max(fixed + attention + contexts, prefill_floor if n > graph_tokens) + prefill_step.
  * A step lasts max(fixed + contexts, host + host_seq (sequences, unpadded)), and at least `eager` where none of the captured sizes is as large.
  * pad: what rounds p + d up to `pad_multiple`; d and s are those of the next captured size in a step without prefill.
  * With `stages` above 1 (and curves) a step is a round of a pipeline with as many micro-batches in flight, f of them not empty: d, n and s are
@@ -45,7 +45,8 @@ struct step_model {
     struct time_curve decodes, tokens, samples; /* owned; all or none */
     struct step_curves *curves;                 /* owned; the same in seconds */
     int64_t prefill_floor;
-    int64_t attention; /* per chunk x (context + chunk / 2) */
+    int64_t graph_tokens; /* a step with prefill of so many tokens runs captured pieces: the floor is not its */
+    int64_t attention;    /* per chunk x (context + chunk / 2) */
     int64_t context;
     int64_t window;                           /* tokens; 0: no windowed layers, and the next two are 0 */
     int64_t window_attention, window_context; /* as `attention` and `context`, of windowed layers */

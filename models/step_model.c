@@ -346,7 +346,8 @@ static i128 quantised(i128 duration, int64_t quantum) {
 i128 step_model_duration(const struct step_model *model, const struct step_work *work) {
     i128 duration = fixed_part(model, work) + attention_part(model, work);
     if (model->tokens.values != NULL && work->prefill_seqs > 0) {
-        duration = greater(duration, model->prefill_floor) + model->prefill_step;
+        bool is_launched = model->graph_tokens == 0 || computed_of(model, work).tokens > model->graph_tokens;
+        duration = (is_launched ? greater(duration, model->prefill_floor) : duration) + model->prefill_step;
     }
     if (model->host > 0 || model->host_seq > 0 || model->eager > 0) {
         duration = greater(duration, step_model_host(model, work->prefill_seqs + work->decode_seqs));

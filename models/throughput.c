@@ -46,6 +46,7 @@ static void machine_times(struct throughput_machine *machine, const struct step_
     machine->curves = model->curves;
     machine->step_model = model;
     machine->prefill_floor_s = seconds(model->prefill_floor);
+    machine->graph_tok = (double)model->graph_tokens;
     machine->stages = model->stages > 1 ? (double)model->stages : 1;
     machine->micro_tok = (double)model->micro_tokens;
 }

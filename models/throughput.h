@@ -61,7 +61,8 @@ struct throughput_machine {
     const struct step_curves
         *curves; /* borrowed; NULL: lines; with curves body, head, expert and step_s, tok_s, seq_s are 0, and */
     double stages, micro_tok;          /* of a pipeline, with curves only; 1: none (models/step_coefficients.h) */
-    double prefill_floor_s;            /* a step with prefill takes at least this and prefill_step_s */
+    double prefill_floor_s;            /* a step with prefill takes at least this and prefill_step_s, if it has */
+    double graph_tok;                  /* more tokens than this */
     double kv_tok;                     /* tokens that the KV cache holds */
     double block_tok;                  /* half a block is lost per sequence */
     double step_tok, step_tok_inverse; /* max_num_batched_tokens, and 1 / it */

@@ -50,7 +50,8 @@ static struct step_parts tokens_about(const struct throughput_machine *machine, 
     struct step_parts mean = {0};
     for (int side = -1; side <= 1; side += 2) {
         const struct step_parts parts = step_parts_at(machine->curves->tokens, tokens + side * spread);
-        const double launched_s = throughput_greatest(parts.total_s + rest_s, machine->prefill_floor_s);
+        const double floor_s = tokens + side * spread > machine->graph_tok ? machine->prefill_floor_s : 0;
+        const double launched_s = throughput_greatest(parts.total_s + rest_s, floor_s);
         mean.total_s += 0.5 * launched_s;
         mean.compute_s += 0.5 * parts.compute_s;
         mean.communication_s += 0.5 * parts.communication_s;

@@ -264,6 +264,15 @@ static void default_capture_sizes(struct resolver *resolver, struct pool_parts *
     step->is_captured = true;
 }
 
+/* vLLM V1 captures pieces between attentions, which steps with prompts run too. */
+static void fill_graph_tokens(struct pool_parts *parts) {
+    struct profile_step *step = &parts->profile;
+    bool has_pieces = parts->engine == SERVING_VLLM || parts->engine == SERVING_VLLM_011;
+    if (has_pieces && step->is_captured && step->capture_count > 0) {
+        step->graph_tok = step->capture_sizes[step->capture_count - 1];
+    }
+}
+
 static bool fill_capture_sizes(struct resolver *resolver, struct pool_parts *parts,
                                const struct batching_config *batching) {
     const struct node *list = view_node(&parts->step, "capture_sizes");
@@ -369,6 +378,7 @@ static bool make_shape(struct resolver *resolver, struct pool_parts *parts, cons
     if (!fill_capture_sizes(resolver, parts, batching)) {
         return false;
     }
+    fill_graph_tokens(parts);
     if (!roofline_step_check(&parts->roofline, resolver->diags, view_at(parts->view, "gpu"))) {
         return false;
     }

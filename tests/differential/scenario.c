@@ -219,6 +219,7 @@ static void add_curves(struct dice *dice, struct step_model *model) {
     if (chance(dice, model->captured.values != NULL ? 0.7 : 0.2)) { /* a little, or most of the time */
         model->eager = between(dice, 0, scale) * (chance(dice, 0.5) ? 4 : 400);
     }
+    model->graph_tokens = chance(dice, 0.5) ? between(dice, 0, 60) : 0;
     if (chance(dice, 0.4)) { /* rounds of a pipeline */
         model->stages = between(dice, 2, 6);
         model->micro_tokens = between(dice, 1, chance(dice, 0.5) ? 12 : 200);

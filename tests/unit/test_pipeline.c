@@ -118,6 +118,21 @@ static void captured_batches_are_a_ranks(void **state) {
     step_model_free(model);
 }
 
+/* Up to 20 tokens a step with a prompt runs captured pieces; beyond, it takes as long as launching it. */
+static void small_prompts_run_captured_pieces(void **state) {
+    (void)state;
+    struct step_model *model = four_stages();
+    model->stages = 0;
+    model->graph_tokens = 20;
+    model->prefill_floor = 200 * (int64_t)KEY;
+    assert_keys(model, &(struct step_work){.prefill_seqs = 1, .prefill_tokens = 19, .decode_seqs = 1},
+                (20 + 2 * 20) + (1 + 2) + 19);
+    assert_keys(model, &(struct step_work){.prefill_seqs = 1, .prefill_tokens = 20, .decode_seqs = 1}, 200);
+    model->graph_tokens = 0;
+    assert_keys(model, &(struct step_work){.prefill_seqs = 1, .prefill_tokens = 19}, 200);
+    step_model_free(model);
+}
+
 /* 32 layers on 3 stages: 11 on the slowest. */
 static void the_stage_with_most_layers_decides(void **state) {
     (void)state;
@@ -268,6 +283,7 @@ int main(void) {
         cmocka_unit_test(prompts_fill_one_micro_batch_after_the_other),
         cmocka_unit_test(each_micro_batch_reads_the_weights),
         cmocka_unit_test(captured_batches_are_a_ranks),
+        cmocka_unit_test(small_prompts_run_captured_pieces),
         cmocka_unit_test(the_stage_with_most_layers_decides),
         cmocka_unit_test(hops_take_the_link_between_stages),
         cmocka_unit_test(a_stage_holds_its_layers),
