@@ -57,6 +57,7 @@ struct throughput_machine analytic_machine(const struct resolved_point *point, s
         .num_gpu_blocks = config->num_gpu_blocks,
         .block_size = config->block_size,
         .max_num_batched_tokens = config->batching.max_num_batched_tokens,
+        .accepted_tok = (double)config->speculative.accepted / (1 << CONTEXT_SHIFT),
         .idle_w = pool_idle_w(facts) / replicas,
         .psu_efficiency = point->psu_efficiency,
         .fan_ratio = facts->fan_ratio,

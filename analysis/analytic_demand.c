@@ -98,8 +98,9 @@ static double tpot_s(const struct operation *operation, const struct replica *re
         return (double)NAN;
     }
     const struct throughput_state *state = &operation->state;
-    const double prompts_ratio = (state->tpot_s - state->decode_s) / state->tpot_s;
-    return state->decode_s / (1 - operation->busy_ratio * prompts_ratio);
+    const double decode_s = state->decode_s * state->steps_per_tok;
+    const double prompts_ratio = (state->tpot_s - decode_s) / state->tpot_s;
+    return decode_s / (1 - operation->busy_ratio * prompts_ratio);
 }
 
 static double ttft_s(const struct operation *operation) {

@@ -68,6 +68,7 @@ static struct offer offer_of(const struct result_source *source, size_t p) {
     const bool limited = config->num_gpu_blocks < KV_BLOCKS_UNLIMITED;
     const double blocks = limited ? (double)config->num_gpu_blocks * (double)config->replicas : RESULT_NONE;
     const double kv_tokens = blocks * (double)config->block_size;
+    const double one = (double)(1 << pool_context_shift(config));
     const double flop_per_s = facts->peak_flop_per_s > 0 ? facts->peak_flop_per_s : RESULT_NONE;
     const double byte_per_s = facts->peak_byte_per_s > 0 ? facts->peak_byte_per_s : RESULT_NONE;
     return (struct offer){
@@ -77,9 +78,9 @@ static struct offer offer_of(const struct result_source *source, size_t p) {
         .byte = byte_per_s * paid_replicas * source->window_s,
         .kv_token_s = kv_tokens * source->window_s,
         .used_gpu_s = busy_s * (double)config->gpus_per_replica,
-        .used_flop = i128_to_double(outcome->flop),
-        .used_byte = i128_to_double(outcome->byte),
-        .used_kv_token_s = units_to_s(outcome->kv_tokens),
+        .used_flop = i128_to_double(outcome->flop) / one,
+        .used_byte = i128_to_double(outcome->byte) / one,
+        .used_kv_token_s = units_to_s(outcome->kv_tokens) / one,
         .batch_s = units_to_s(outcome->batch),
         .busy_s = busy_s,
         .waiting_s = units_to_s(outcome->waiting),

@@ -9,7 +9,7 @@ struct step_model *step_model_new_linear(const struct linear_step *linear, const
     const struct coefficient coefficients[] = {
         {"c0", linear->c0_s, UNIT_PER_S, &model->step},
         {"c1", linear->c1_s, UNIT_PER_S, &model->prefill_token},
-        {"c2", linear->c2_s, UNIT_PER_S, &model->decode},
+        {"c2", linear->c2_s + (double)linear->draft_tokens * linear->c1_s, UNIT_PER_S, &model->decode},
         {"c3", linear->c3_s, UNIT_PER_S, &model->context},
         {"c4", linear->c4_s, UNIT_PER_S, &model->attention},
         {"c5", linear->window_tok > 0 ? linear->c5_s : 0, UNIT_PER_S, &model->window_context},

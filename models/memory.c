@@ -26,6 +26,14 @@ static double activation_byte(const struct memory_request *request) {
     return (double)request->max_num_batched_tokens * token_byte + (double)request->max_num_seqs * logit_byte;
 }
 
+/* Of the replica; embedding and LM head only if they are the draft's own. */
+static double draft_weight_byte(const struct memory_request *request) {
+    struct llm_params params = llm_params(request->draft);
+    double shared_byte = (params.embedding + params.lm_head) * precision_byte_per_weight(PRECISION_BF16);
+    double byte = llm_weight_byte(request->draft, request->draft_precision);
+    return request->draft_shares_head ? byte - shared_byte : byte;
+}
+
 /* What one GPU has for KV. */
 static double kv_byte(const struct memory_request *request, const struct memory_plan *plan) {
     double workspace = plan->activation_byte_per_gpu + plan->overhead_byte_per_gpu;
@@ -59,6 +67,7 @@ static void plan_fill(const struct memory_request *request, struct memory_plan *
     int64_t groups = request->attention_dp > 1 ? request->attention_dp : 1;
     plan->weight_byte = llm_weight_byte(llm, request->precision);
     plan->weight_byte += attention_copies_byte(llm, request->precision, request->attention_dp);
+    plan->weight_byte += request->draft != NULL ? draft_weight_byte(request) : 0;
     bool is_share_of_free = request->engine == SERVING_TRTLLM;
     plan->usable_byte = gpu_mem_byte(request->gpu) * (is_share_of_free ? 1 : request->gpu_memory_utilization);
     plan->weight_byte_per_gpu = plan->weight_byte * stage_weight_ratio(request, plan->weight_byte) / (double)ranks;
@@ -68,6 +77,11 @@ static void plan_fill(const struct memory_request *request, struct memory_plan *
     plan->kv_byte_per_tok_per_gpu =
         layers_ratio * llm_kv_byte_per_tok_per_gpu(llm, request->kv_precision, ranks / groups);
     plan->kv_byte_per_tok = llm_kv_byte_per_tok(llm, request->kv_precision, ranks / groups);
+    if (request->draft != NULL) {
+        plan->kv_byte_per_tok_per_gpu +=
+            llm_kv_byte_per_tok_per_gpu(request->draft, request->kv_precision, ranks / groups);
+        plan->kv_byte_per_tok += llm_kv_byte_per_tok(request->draft, request->kv_precision, ranks / groups);
+    }
     double blocks = floor(plan->kv_byte_per_gpu / (plan->kv_byte_per_tok_per_gpu * (double)request->block_size));
     plan->num_gpu_blocks = blocks > 0 ? (int64_t)blocks * groups : 0;
 }

@@ -5,6 +5,7 @@
  *         vLLM           memory x u - weights / tp - activations - overhead        (u of all, measured at start-up)
  *         SGLang         memory x u - weights / tp                                  (u covers weights and KV alone: mem-fraction-static)
  *         TensorRT-LLM   u x (memory - weights / tp - activations - overhead)       (u of what is free: free_gpu_memory_fraction)
+ * A draft model's weights and KV (speculative decoding) count with the model's.
  * With attention data parallelism (models/parallel.h) a rank holds the KV of its own sequences over tp / attention_dp GPUs, and the attention
  * weights once more; the replica's blocks are those of all its ranks together.
  * A stage of a pipeline holds the weights and the KV of its layers, the first one the embedding, the last one the LM head; the one with most of them
@@ -34,6 +35,9 @@ struct memory_request {
     double gpu_memory_utilization; /* 0..1 */
     int64_t block_size;            /* tokens */
     int64_t max_num_batched_tokens, max_num_seqs;
+    const struct llm *draft; /* borrowed: its weights and KV lie beside the model's, cut likewise; NULL: none */
+    bool draft_shares_head;  /* embedding and LM head are the model's */
+    enum precision draft_precision;
 };
 
 /* Bytes; per GPU unless named otherwise. `usable`: what weights, activations, overhead and KV share; under SGLang weights and KV. */

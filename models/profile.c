@@ -181,14 +181,30 @@ struct profile_terms profile_terms_from(const struct profile_subject *subject, c
     };
 }
 
+static void fill_values(const struct profile *profile, const struct profile_subject *subject,
+                        double values[TERM_COUNT]) {
+    for (int t = 0; t < TERM_COUNT; t++) {
+        values[t] = value_or(profile, profile_term_name((enum profile_term)t), subject->scope[t], subject->neutral[t]);
+    }
+}
+
+/* Of a draft model, whose passes are in the target's step: nothing that is once a step or a sequence. */
+static struct profile_terms draft_terms_of(const struct profile *profile, const struct kernels *kernels,
+                                           const struct kernel_setup *setup) {
+    struct profile_subject subject;
+    double values[TERM_COUNT];
+    profile_subject_of(&subject, kernels, setup);
+    fill_values(profile, &subject, values);
+    values[TERM_C0] = values[TERM_CS] = values[TERM_CPF] = values[TERM_HL] = 0;
+    return profile_terms_from(&subject, values);
+}
+
 struct profile_terms profile_terms_of(const struct profile *profile, const struct kernels *kernels,
                                       const struct kernel_setup *setup) {
     struct profile_subject subject;
     double values[TERM_COUNT];
     profile_subject_of(&subject, kernels, setup);
-    for (int t = 0; t < TERM_COUNT; t++) {
-        values[t] = value_or(profile, profile_term_name((enum profile_term)t), subject.scope[t], subject.neutral[t]);
-    }
+    fill_values(profile, &subject, values);
     struct profile_terms terms = profile_terms_from(&subject, values);
     bool has_scale = !isnan(profile_value(profile, "Sa", subject.scope[TERM_SA])) ||
                      !isnan(profile_value(profile, "Sx", subject.scope[TERM_SX])) ||
@@ -274,26 +290,27 @@ struct maker {
     const struct kernels *kernels;
     struct profile_terms terms;
     struct kernel_attention attention;
-    double ranks;  /* of attention */
-    double stages; /* of a pipeline */
+    double ranks;         /* of attention */
+    double stages;        /* of a pipeline */
+    double decode_tokens; /* of a decode: 1, and its drafts */
 };
 
-/* What the kernels take for so many tokens, all of one kind. */
+/* What the kernels take for so many decodes or sequences of so many tokens. */
 struct counted {
     double number;
     struct kernel_time matrix, expert, head;
     double collective_s;
 };
 
-static struct counted counted_of(const struct maker *maker, double number) {
+static struct counted counted_of(const struct maker *maker, double number, double tokens) {
     const struct profile_terms *terms = &maker->terms;
     return (struct counted){
         .number = number,
-        .matrix = kernels_matrix(maker->kernels, number),
-        .expert = kernels_expert(maker->kernels, number),
-        .head = kernels_head(maker->kernels, number),
-        .collective_s = terms->collective_scale * kernels_collective_s(maker->kernels, number) +
-                        kernels_hops_s(maker->kernels, number),
+        .matrix = kernels_matrix(maker->kernels, tokens),
+        .expert = kernels_expert(maker->kernels, tokens),
+        .head = kernels_head(maker->kernels, tokens),
+        .collective_s = terms->collective_scale * kernels_collective_s(maker->kernels, tokens) +
+                        kernels_hops_s(maker->kernels, tokens),
     };
 }
 
@@ -343,10 +360,12 @@ static bool fill_curves(const struct profile_step *step, const struct maker *mak
                         struct diags *diags, struct position at) {
     struct step_curves *curves = model->curves = xcalloc(1, sizeof *curves);
     for (size_t i = 1; i < CURVE_NODES; i++) {
-        const struct counted counted = counted_of(maker, (double)time_curve_number(i));
-        curves->decodes[i] = decodes_parts(maker, &counted);
+        const double number = (double)time_curve_number(i);
+        const struct counted counted = counted_of(maker, number, number);
+        const struct counted decodes = counted_of(maker, number, number * maker->decode_tokens);
+        curves->decodes[i] = decodes_parts(maker, &decodes);
         curves->tokens[i] = tokens_parts(maker, &counted);
-        curves->samples[i] = samples_parts(maker, &counted);
+        curves->samples[i] = samples_parts(maker, &decodes);
     }
     return (fill_curve(&model->decodes, curves->decodes) && fill_curve(&model->tokens, curves->tokens) &&
             fill_curve(&model->samples, curves->samples)) ||
@@ -412,8 +431,12 @@ struct step_model *step_model_new_profile(const struct profile_step *step, const
         .attention = kernels_attention(kernels),
         .ranks = (double)step->setup.attention_dp,
         .stages = (double)(step->setup.pipeline_parallel > 1 ? step->setup.pipeline_parallel : 1),
+        .decode_tokens = 1 + (double)step->draft_tokens,
     };
     CHECK(maker.stages <= 1 || step->micro_batch_tok > 0);
+    if (step->is_draft) {
+        maker.terms = draft_terms_of(step->profile, kernels, &step->setup);
+    }
     struct step_model *model = step_model_make(work);
     take_touched(model, kernels);
     model->captured = capture_table_make(step->capture_sizes, step->capture_count);

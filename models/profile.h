@@ -5,6 +5,7 @@
  *     any prefill     max(Sp (S D(T) + Spm SM M(T)) + phi C(T) + S H(s) + S m (2 A0 + A1 d) + S m a K
  *                         + Sp S m (pairs x2 / 2 + tokens) + host + cs(s),  hl L)  + cpf
  *     host = (c0 + cl L) ca + clm mt launches + clblk L [block-scaled fp8] + cmla ca L [MLA] + cep Lm [expert parallel] + cdp L [attention dp]
+ * With k drafts to verify per decode D, M, C and H of decodes are those of T + k d tokens.
  *     cs(n) = cs (min(n, 256) + 0.2 max(n - 256, 0));  vLLM 0.11, which does not overlap: cs n
  * A step with prefill whose tokens a captured piece holds (vLLM) has no hl L.
  * Decodes alone are padded to a captured size in T and d, not in H and cs; beyond the largest they take hl L at least.
@@ -144,6 +145,9 @@ struct profile_step {
         graph_tok; /* steps with prefill of so many tokens run captured pieces (vLLM's piecewise graphs) instead of launching all; 0: none */
     bool
         is_captured; /* sizes are known, even if there are none: beyond them a step takes as long as launching it does, hl L */
+    int64_t draft_tokens; /* verified with each decode; then step_model_speculate; 0: none */
+    bool
+        is_draft; /* a draft model's: without the engine's overheads of a step and a sequence, which the target's step has */
 };
 
 /* Are engine, architecture and number format among those that it was fitted on? */

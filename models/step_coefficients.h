@@ -9,10 +9,12 @@
  * With curves (a profile): fixed = decodes(d) + samples(b) in a step of b decodes alone, padded to d, else tokens(n) + samples(s) + prefill_token p +
  * decode d, and a step with prefill takes max(fixed + attention + contexts, prefill_floor if n > graph_tokens) + prefill_step.
  * A step lasts max(fixed + contexts, host + host_seq (sequences, unpadded)), and at least `eager` where none of the captured sizes is as large.
- * pad: what rounds p + d up to `pad_multiple`; d and s are those of the next captured size in a step without prefill.
+ * pad: what rounds n up to `pad_multiple`; d and s are those of the next captured size in a step without prefill.
  * With `stages` above 1 (and curves) a step is a round of a pipeline with as many micro-batches in flight, f of them not empty: d, n and s are
  * the largest micro-batch's - ceil(d / stages) decodes, at most `micro_tokens` of the prompts and their part of the attention -, contexts'
- * coefficients are already a stage's part, and the last stage's samples of the other micro-batches, (f - 1) samples(b), are added. */
+ * coefficients are already a stage's part, and the last stage's samples of the other micro-batches, (f - 1) samples(b), are added.
+ * With speculation (one stage) n = p + decode_tokens d + pad, the head is of p' + decode_tokens d samples (p' sequences prefill), the curves of decodes and
+ * samples are made so, and a step has besides `draft_passes` steps of `draft` with its decodes alone, the first of them with its prompts too. */
 #ifndef TOKENMILL_MODELS_STEP_COEFFICIENTS_H
 #define TOKENMILL_MODELS_STEP_COEFFICIENTS_H
 
@@ -59,6 +61,9 @@ struct step_model {
     struct work_model work;
     struct touched_table touched;
     struct capture_table captured;
+    int64_t decode_tokens; /* of each decode: 1, and its drafts */
+    int context_shift; /* `context`, `window_context` are per 2^-context_shift tokens; `work` is in 2^-context_shift FLOP and bytes */
+    struct step_model *draft; /* owned; NULL: none */
 };
 
 /* A number that must become a coefficient. */

@@ -84,6 +84,7 @@ struct capture_table capture_table_make(const int64_t *sizes, size_t count) {
 
 struct step_model *step_model_make(const struct work_model *work) {
     struct step_model *model = xcalloc(1, sizeof *model);
+    model->decode_tokens = 1;
     if (work != NULL) {
         model->work = *work;
         model->touched = touched_table_make(work->experts, work->experts_per_tok);
@@ -99,6 +100,7 @@ void step_model_free(struct step_model *model) {
         time_curve_release(&model->tokens);
         time_curve_release(&model->samples);
         free(model->curves);
+        step_model_free(model->draft);
         free(model);
     }
 }
@@ -117,6 +119,66 @@ int64_t step_model_window(const struct step_model *model) {
 
 int64_t step_model_ranks(const struct step_model *model) {
     return model->ranks > 1 ? model->ranks : 1;
+}
+
+/* ---- speculation ---- */
+
+static int64_t shifted(int64_t value) {
+    int64_t half = (int64_t)1 << (CONTEXT_SHIFT - 1);
+    return (value + half) >> CONTEXT_SHIFT;
+}
+
+static int64_t times_one(int64_t value) {
+    CHECK(value < INT64_MAX >> CONTEXT_SHIFT);
+    return value << CONTEXT_SHIFT;
+}
+
+/* Times per 2^-CONTEXT_SHIFT of a token; work in 2^-CONTEXT_SHIFT FLOP and bytes, so that what is per token of context stays. */
+static void refine(struct step_model *model) {
+    struct work_model *work = &model->work;
+    model->context_shift = CONTEXT_SHIFT;
+    model->context = shifted(model->context);
+    model->window_context = shifted(model->window_context);
+    int64_t *const scaled[] = {
+        &work->flop_per_token,        &work->flop_per_seq,
+        &work->flop_per_attention_x2, &work->flop_per_window_attention_x2,
+        &work->flop_per_expert_row,   &work->byte_per_step,
+        &work->byte_per_token,        &work->byte_per_expert,
+    };
+    for (size_t i = 0; i < sizeof scaled / sizeof scaled[0]; i++) {
+        *scaled[i] = times_one(*scaled[i]);
+    }
+    work->energy_per_flop = shifted(work->energy_per_flop);
+    work->energy_per_byte = shifted(work->energy_per_byte);
+}
+
+/* A captured size is of tokens: the sequences that it has room for, at least as many as there are. */
+static void capture_sequences(struct capture_table *table, int64_t tokens) {
+    table->max /= tokens;
+    for (int64_t seqs = 0; table->values != NULL && seqs <= table->max; seqs++) {
+        table->values[seqs] = (table->values[seqs * tokens] + tokens - 1) / tokens;
+    }
+}
+
+void step_model_speculate(struct step_model *model, int64_t draft_tokens, struct step_model *draft) {
+    CHECK(draft_tokens >= 1 && draft_tokens <= DRAFT_TOKENS_MAX && model->context_shift == 0 && model->stages <= 1);
+    refine(model);
+    model->decode_tokens = 1 + draft_tokens;
+    capture_sequences(&model->captured, model->decode_tokens);
+    model->draft = draft;
+    if (draft != NULL) {
+        CHECK(draft->quantum == 0 && draft->host == 0 && draft->host_seq == 0 && draft->eager == 0);
+        CHECK(draft->window == 0 && draft->stages <= 1 && step_model_ranks(draft) == step_model_ranks(model));
+        refine(draft);
+    }
+}
+
+int64_t step_model_draft_tokens(const struct step_model *model) {
+    return model->decode_tokens - 1;
+}
+
+int step_model_context_shift(const struct step_model *model) {
+    return model->context_shift;
 }
 
 /* ---- evaluating one ---- */
@@ -158,7 +220,7 @@ static inline i128 expert_padding_flop(const struct step_model *model, int64_t t
 
 /* A batch as it is computed, padding included; of several micro-batches the largest. */
 struct computed {
-    int64_t decodes, sequences, tokens, prefill_tokens;
+    int64_t decodes, sequences, samples, tokens, prefill_tokens;
     int64_t sampled; /* decodes without padding */
     int64_t padding; /* of `tokens`: what a multiple adds */
     int64_t passes;  /* micro-batches that are not empty */
@@ -187,6 +249,7 @@ static struct computed largest_micro_batch(const struct step_model *model, const
     return (struct computed){
         .decodes = decodes,
         .sequences = parts_of(work->prefill_seqs, parts) + decodes,
+        .samples = parts_of(work->prefill_seqs, parts) + decodes,
         .tokens = largest + decodes,
         .prefill_tokens = largest,
         .sampled = sampled,
@@ -199,12 +262,14 @@ static inline struct computed computed_of(const struct step_model *model, const 
         return largest_micro_batch(model, work);
     }
     int64_t decodes = captured_of(model, work, work->decode_seqs);
-    int64_t tokens = work->prefill_tokens + decodes;
+    int64_t decode_tokens = decodes * model->decode_tokens;
+    int64_t tokens = work->prefill_tokens + decode_tokens;
     int64_t over = model->pad_multiple > 1 ? tokens % model->pad_multiple : 0;
     int64_t padding = over > 0 ? model->pad_multiple - over : 0;
     return (struct computed){
         .decodes = decodes,
         .sequences = work->prefill_seqs + decodes,
+        .samples = work->prefill_seqs + decode_tokens,
         .tokens = tokens + padding,
         .prefill_tokens = work->prefill_tokens,
         .sampled = work->decode_seqs,
@@ -213,15 +278,15 @@ static inline struct computed computed_of(const struct step_model *model, const 
     };
 }
 
-/* Tokens and sequences of all micro-batches together. */
+/* Tokens and samples of all micro-batches together. */
 struct computed_sums {
-    int64_t tokens, sequences;
+    int64_t tokens, samples;
 };
 
 static inline struct computed_sums sums_of(const struct step_model *model, const struct step_work *work,
                                            const struct computed *batch) {
     if (model->stages <= 1) {
-        return (struct computed_sums){batch->tokens, batch->sequences};
+        return (struct computed_sums){batch->tokens, batch->samples};
     }
     bool is_padded = batch->decodes != batch->sampled;
     int64_t decodes = is_padded ? batch->decodes * batch->passes : work->decode_seqs;
@@ -260,7 +325,7 @@ static inline i128 fixed_part(const struct step_model *model, const struct step_
     int64_t tokens = batch.tokens, sequences = batch.sequences;
     i128 fixed = model->step + (i128)model->pad_token * batch.padding;
     fixed += greater(model->body, (i128)model->body_token * tokens);
-    fixed += greater(model->head, (i128)model->head_seq * sequences);
+    fixed += greater(model->head, (i128)model->head_seq * batch.samples);
     fixed += (i128)model->token * tokens + (i128)model->decode * batch.decodes + (i128)model->seq * sequences;
     if (model->expert_token > 0) {
         i128 reading = touched_times(&model->touched, tokens, model->expert);
@@ -306,12 +371,49 @@ int64_t step_model_quantum(const struct step_model *model) {
     return model->quantum;
 }
 
+/* Passes of the draft model over the decodes of a step. */
+static int64_t draft_passes(const struct step_model *model) {
+    return model->draft != NULL ? model->decode_tokens - 1 : 0;
+}
+
 int64_t step_model_slope(const struct step_model *model) {
-    return model->context;
+    return model->draft != NULL ? model->context + draft_passes(model) * model->draft->context : model->context;
 }
 
 int64_t step_model_window_slope(const struct step_model *model) {
     return model->window_context;
+}
+
+static inline i128 plain_duration(const struct step_model *model, const struct step_work *work) {
+    i128 duration = fixed_part(model, work) + attention_part(model, work);
+    if (model->tokens.values != NULL && work->prefill_seqs > 0) {
+        bool is_launched = model->graph_tokens == 0 || computed_of(model, work).tokens > model->graph_tokens;
+        duration = (is_launched ? greater(duration, model->prefill_floor) : duration) + model->prefill_step;
+    }
+    return duration;
+}
+
+/* The decodes of a step. */
+static struct step_work decodes_of(const struct step_work *work) {
+    return (struct step_work){
+        .decode_seqs = work->decode_seqs,
+        .decode_context = work->decode_context,
+        .decode_window_context = work->decode_window_context,
+        .ranks = work->ranks,
+    };
+}
+
+/* The draft model's passes in a step, beyond the first where that has prompts too. */
+static int64_t decode_passes(const struct step_model *model, const struct step_work *work) {
+    int64_t passes = work->decode_seqs > 0 ? draft_passes(model) : 0;
+    return work->prefill_seqs > 0 && passes > 0 ? passes - 1 : passes;
+}
+
+static i128 draft_duration(const struct step_model *model, const struct step_work *work) {
+    const struct step_work decodes = decodes_of(work);
+    int64_t passes = decode_passes(model, work);
+    i128 duration = work->prefill_seqs > 0 ? plain_duration(model->draft, work) : 0;
+    return passes > 0 ? duration + passes * plain_duration(model->draft, &decodes) : duration;
 }
 
 struct step_line step_model_line(const struct step_model *model, const struct step_work *work) {
@@ -319,7 +421,12 @@ struct step_line step_model_line(const struct step_model *model, const struct st
     if (work->prefill_seqs > 0) {
         fixed += prefill_attention(model, work, work->prefill_attention_x2, work->prefill_window_attention_x2);
     }
-    return (struct step_line){.fixed = fixed, .slope = model->context, .window_slope = model->window_context};
+    if (model->draft != NULL) {
+        struct step_work without_context = *work;
+        without_context.decode_context = 0;
+        fixed += draft_duration(model, &without_context);
+    }
+    return (struct step_line){.fixed = fixed, .slope = step_model_slope(model), .window_slope = model->window_context};
 }
 
 i128 step_model_host(const struct step_model *model, int64_t sequences) {
@@ -344,10 +451,9 @@ static i128 quantised(i128 duration, int64_t quantum) {
 }
 
 i128 step_model_duration(const struct step_model *model, const struct step_work *work) {
-    i128 duration = fixed_part(model, work) + attention_part(model, work);
-    if (model->tokens.values != NULL && work->prefill_seqs > 0) {
-        bool is_launched = model->graph_tokens == 0 || computed_of(model, work).tokens > model->graph_tokens;
-        duration = (is_launched ? greater(duration, model->prefill_floor) : duration) + model->prefill_step;
+    i128 duration = plain_duration(model, work);
+    if (model->draft != NULL) {
+        duration += draft_duration(model, work);
     }
     if (model->host > 0 || model->host_seq > 0 || model->eager > 0) {
         duration = greater(duration, step_model_host(model, work->prefill_seqs + work->decode_seqs));
@@ -365,18 +471,13 @@ i128 step_model_decode_duration(const struct step_model *model, const struct ste
     if (work->decode_seqs == 0) {
         return 0;
     }
-    const struct step_work decodes = {
-        .decode_seqs = work->decode_seqs,
-        .decode_context = work->decode_context,
-        .decode_window_context = work->decode_window_context,
-        .ranks = work->ranks,
-    };
+    const struct step_work decodes = decodes_of(work);
     i128 alone = step_model_duration(model, &decodes);
     return alone < duration ? alone : duration;
 }
 
 static i128 work_flop(const struct work_model *model, const struct step_work *work, const struct computed_sums *sums) {
-    i128 flop = (i128)model->flop_per_token * sums->tokens + (i128)model->flop_per_seq * sums->sequences;
+    i128 flop = (i128)model->flop_per_token * sums->tokens + (i128)model->flop_per_seq * sums->samples;
     return flop + (i128)model->flop_per_context * work->decode_context +
            model->flop_per_attention_x2 * work->prefill_attention_x2;
 }
@@ -387,6 +488,16 @@ static i128 work_byte(const struct step_model *model, const struct step_work *wo
     i128 byte = model->work.byte_per_step + touched_times(&model->touched, batch->tokens, model->work.byte_per_expert);
     return byte * batch->passes + (i128)model->work.byte_per_token * sums->tokens +
            (i128)model->work.byte_per_context * work->decode_context;
+}
+
+/* What the draft model computes and moves in `passes` such steps; returns the FLOP of its padding. */
+static i128 add_draft(const struct step_model *draft, const struct step_work *work, int64_t passes,
+                      struct step_amounts *amounts) {
+    const struct computed batch = computed_of(draft, work);
+    const struct computed_sums all = sums_of(draft, work, &batch);
+    amounts->flop += passes * work_flop(&draft->work, work, &all);
+    amounts->byte += passes * work_byte(draft, work, &batch, &all);
+    return passes * expert_padding_flop(draft, batch.tokens);
 }
 
 struct step_amounts step_model_amounts(const struct step_model *model, const struct step_work *work, i128 duration) {
@@ -401,7 +512,13 @@ struct step_amounts step_model_amounts(const struct step_model *model, const str
                         model->work.flop_per_window_attention_x2 * work->prefill_window_attention_x2;
         amounts.byte += (i128)model->work.byte_per_window_context * work->decode_window_context;
     }
-    i128 executed = amounts.flop + batch.passes * expert_padding_flop(model, batch.tokens);
+    i128 padding = batch.passes * expert_padding_flop(model, batch.tokens);
+    if (model->draft != NULL) {
+        const struct step_work decodes = decodes_of(work);
+        padding += add_draft(model->draft, work, work->prefill_seqs > 0, &amounts);
+        padding += add_draft(model->draft, &decodes, decode_passes(model, work), &amounts);
+    }
+    i128 executed = amounts.flop + padding;
     i128 energy = model->work.energy_per_flop * executed + model->work.energy_per_byte * amounts.byte +
                   model->work.active_mw * duration;
     i128 cap = model->work.cap_mw * duration;
@@ -432,10 +549,26 @@ static bool curves_grow(const struct step_model *model) {
 bool step_model_grows(const struct step_model *model) {
     bool has_curves = model->decodes.values != NULL;
     bool is_padded = model->pad_multiple > 1 || (model->captured.values != NULL && !has_curves);
-    return !is_padded && (!has_curves || curves_grow(model));
+    bool grows = !is_padded && (!has_curves || curves_grow(model));
+    return grows && (model->draft == NULL || step_model_grows(model->draft));
 }
 
 /* ---- sums ---- */
+
+/* Of steps of decodes alone. */
+static void sum_draft(const struct step_model *model, const struct step_work *work, int64_t steps, i128 context,
+                      struct step_sums *sums) {
+    const struct step_model *draft = model->draft;
+    const struct computed batch = computed_of(draft, work);
+    i128 passes = (i128)draft_passes(model) * steps;
+    CHECK(work->prefill_seqs == 0);
+    sums->draft_passes += passes;
+    sums->draft_tokens += passes * batch.tokens;
+    sums->draft_samples += passes * batch.samples;
+    sums->draft_context += draft_passes(model) * context;
+    sums->draft_expert_byte += touched_times(&draft->touched, batch.tokens, draft->work.byte_per_expert) * passes;
+    sums->padding_flop += expert_padding_flop(draft, batch.tokens) * passes;
+}
 
 void step_model_sum(const struct step_model *model, const struct step_work *work, int64_t steps, i128 context,
                     i128 duration, struct step_sums *sums) {
@@ -445,7 +578,7 @@ void step_model_sum(const struct step_model *model, const struct step_work *work
     sums->passes += passes;
     i128 tokens = (i128)all.tokens * steps;
     sums->tokens += tokens;
-    sums->sequences += all.tokens == all.sequences ? tokens : (i128)all.sequences * steps;
+    sums->samples += all.tokens == all.samples ? tokens : (i128)all.samples * steps;
     sums->context += context;
     if (work->prefill_seqs > 0) {
         sums->attention_x2 += work->prefill_attention_x2 * steps;
@@ -454,6 +587,9 @@ void step_model_sum(const struct step_model *model, const struct step_work *work
     if (model->touched.values != NULL) {
         sums->expert_byte += touched_times(&model->touched, batch.tokens, model->work.byte_per_expert) * passes;
         sums->padding_flop += expert_padding_flop(model, batch.tokens) * passes;
+    }
+    if (model->draft != NULL) {
+        sum_draft(model, work, steps, context, sums);
     }
 }
 
@@ -465,7 +601,7 @@ void step_model_sum_window(const struct step_work *work, int64_t steps, i128 win
 struct step_amounts step_model_amounts_of_sums(const struct step_model *model, const struct step_sums *sums) {
     const struct work_model *work = &model->work;
     struct step_amounts amounts = {
-        .flop = work->flop_per_token * sums->tokens + work->flop_per_seq * sums->sequences +
+        .flop = work->flop_per_token * sums->tokens + work->flop_per_seq * sums->samples +
                 work->flop_per_context * sums->context + work->flop_per_attention_x2 * sums->attention_x2,
         .byte = (i128)work->byte_per_step * sums->passes + sums->expert_byte + work->byte_per_token * sums->tokens +
                 work->byte_per_context * sums->context,
@@ -474,6 +610,13 @@ struct step_amounts step_model_amounts_of_sums(const struct step_model *model, c
         amounts.flop += work->flop_per_window_context * sums->window_context +
                         work->flop_per_window_attention_x2 * sums->window_attention_x2;
         amounts.byte += work->byte_per_window_context * sums->window_context;
+    }
+    if (model->draft != NULL) {
+        const struct work_model *draft = &model->draft->work;
+        amounts.flop += draft->flop_per_token * sums->draft_tokens + draft->flop_per_seq * sums->draft_samples +
+                        draft->flop_per_context * sums->draft_context;
+        amounts.byte += draft->byte_per_step * sums->draft_passes + draft->byte_per_token * sums->draft_tokens +
+                        draft->byte_per_context * sums->draft_context + sums->draft_expert_byte;
     }
     amounts.energy = work->energy_per_flop * (amounts.flop + sums->padding_flop) +
                      work->energy_per_byte * amounts.byte + work->active_mw * sums->duration;
@@ -496,17 +639,22 @@ bool step_model_decodes_never_capped(const struct step_model *model, int64_t dec
     double per_flop = (double)work->energy_per_flop, per_byte = (double)work->energy_per_byte;
     double ranks = (double)step_model_ranks(model);
     double context = per_flop * (double)work->flop_per_context + per_byte * (double)work->byte_per_context;
+    if (model->draft != NULL) {
+        const struct work_model *draft = &model->draft->work;
+        context += (double)draft_passes(model) *
+                   (per_flop * (double)draft->flop_per_context + per_byte * (double)draft->byte_per_context);
+    }
     double window = per_flop * (double)work->flop_per_window_context + per_byte * (double)work->byte_per_window_context;
-    bool never =
-        context * ranks <= power * (double)model->context && window * ranks <= power * (double)model->window_context;
+    bool never = context * ranks <= power * (double)step_model_slope(model) &&
+                 window * ranks <= power * (double)model->window_context;
     for (int64_t n = 1; never && n <= decodes_max; n++) {
         const struct step_work decodes = {.decode_seqs = n};
-        const struct computed batch = computed_of(model, &decodes);
-        const struct computed_sums all = sums_of(model, &decodes, &batch);
-        double energy = per_flop * i128_to_double(work_flop(work, &decodes, &all)) +
-                        per_flop * i128_to_double(batch.passes * expert_padding_flop(model, batch.tokens)) +
-                        per_byte * i128_to_double(work_byte(model, &decodes, &batch, &all));
-        never = energy <= power * i128_to_double(fixed_part(model, &decodes));
+        struct step_sums sums = {0};
+        step_model_sum(model, &decodes, 1, 0, 0, &sums);
+        const struct step_amounts amounts = step_model_amounts_of_sums(model, &sums);
+        double energy =
+            per_flop * i128_to_double(amounts.flop + sums.padding_flop) + per_byte * i128_to_double(amounts.byte);
+        never = energy <= power * i128_to_double(step_model_line(model, &decodes).fixed);
     }
     return never;
 }

@@ -7,6 +7,10 @@
  * Padding (of tokens to a multiple, of a batch to a captured size) depends on the batch alone; what is padded counts as computed.
  * A prepared model is immutable and may be shared by threads.
  *
+ * With speculative decoding each decode has 1 + k tokens in the step, its own and k drafts to verify: matrix products, experts,
+ * all-reduces, samples and KV writes are of all of them, attention reads each context once. Contexts advance by fractions of a token then,
+ * so that `decode_context`, its window's and its rank's are in units of 2^-step_model_context_shift tokens; so are FLOP and bytes.
+ *
  * Units: time in 2^-20 ps; energy in mW x 2^-20 ps (ENERGY_PER_J), so that power x time is exact; FLOP and bytes as
  * counts. Everything is for the whole replica: all GPUs of its tensor-parallel group together. */
 #ifndef TOKENMILL_MODELS_STEP_MODEL_H
@@ -27,6 +31,9 @@
 /* Energy units per joule: 1000 mW/W * UNIT_PER_S. */
 #define ENERGY_PER_J 1.048576e21
 
+/* Of models that speculate: contexts, FLOP and bytes are in 2^-CONTEXT_SHIFT. */
+enum { CONTEXT_SHIFT = 10, DRAFT_TOKENS_MAX = 64 };
+
 /* What attention reads in a step on one rank of several that each hold sequences of their own (attention data parallelism). */
 struct rank_work {
     i128 prefill_attention_x2, prefill_window_attention_x2; /* as in step_work, of the rank's own sequences */
@@ -34,7 +41,7 @@ struct rank_work {
 };
 
 /* The batch of one step, as sums. "Context" of a sequence is the number of its tokens that are in the KV cache
- * when the step starts. A sequence either prefills (a chunk of its prompt) or decodes (one token). The two sums about a window are 0
+ * when the step starts. A sequence either prefills (a chunk of its prompt) or decodes (one token, and drafts). The two sums about a window are 0
  * where the model has none (step_model_window). */
 struct step_work {
     int64_t prefill_seqs;
@@ -61,11 +68,13 @@ struct step_amounts {
 
 /* Sums over steps of what FLOP, bytes and uncapped energy are linear in. Zeroed: no steps. */
 struct step_sums {
-    int64_t passes;         /* steps; of a pipeline's rounds the micro-batches */
-    i128 tokens, sequences; /* as computed: padding included */
+    int64_t passes;       /* steps; of a pipeline's rounds the micro-batches */
+    i128 tokens, samples; /* as computed: padding included */
     i128 context, window_context, attention_x2, window_attention_x2, expert_byte;
     i128 padding_flop; /* of experts' tiles: in energy only */
     i128 duration;
+    i128 draft_passes, draft_tokens, draft_samples, draft_context,
+        draft_expert_byte; /* of decodes, with a draft model */
 };
 
 /* Twice what a chunk's tokens attend to, each at the middle of its position: 2 chunk (context + chunk / 2). */
@@ -98,6 +107,7 @@ struct linear_step {
     double c5_s, c6_s;
     double h0_s, h1_s;
     int64_t attention_dp; /* ranks that c3 to c6 act on, each for itself; 0 or 1: one */
+    int64_t draft_tokens; /* verified with each decode, at c1 each; then step_model_speculate; 0: none */
 };
 
 struct roofline_step; /* models/roofline.h: LLM, GPU, precision, parallelism, efficiencies, overheads */
@@ -110,6 +120,17 @@ struct step_model *step_model_new_linear(const struct linear_step *linear, const
 struct step_model *step_model_new_roofline(const struct roofline_step *roofline, const struct work_model *work,
                                            struct diags *diags, struct position at);
 void step_model_free(struct step_model *model); /* accepts NULL */
+
+/* Makes a new model one of speculative decoding: each decode verifies `draft_tokens` >= 1 drafts, which `draft` makes in as many passes over
+ * the decodes of the step; of its prompts it makes one pass, together with the first of those. `draft` is owned then; NULL: drafts cost nothing. It has
+ * no quantum, no host and no windowed layers. A linear or a profile's model must have been made for the same `draft_tokens`. */
+void step_model_speculate(struct step_model *model, int64_t draft_tokens, struct step_model *draft);
+
+/* Drafts that are verified with each decode; 0: none. */
+int64_t step_model_draft_tokens(const struct step_model *model);
+
+/* Contexts are in units of 2^-shift tokens, FLOP and bytes of 2^-shift: 0, or CONTEXT_SHIFT in a model that speculates. */
+int step_model_context_shift(const struct step_model *model);
 
 /* The affine form for this batch (its decodes' contexts are not looked at). */
 struct step_line step_model_line(const struct step_model *model, const struct step_work *work);

@@ -20,6 +20,8 @@
  * With curves (a profile) the times of a load's pure and mixed steps are read off them between nodes; a load is then a machine of its own
  * with those times, without lines, and no vector: some millions a second. Tokens of prompts are taken at their mean and once their standard
  * deviation above and below: the least time of a step with prefill makes more of their spread than lines do.
+ * Speculation with k drafts of which a are accepted: an answer takes (O - 1) / (1 + a) steps and on average half of what is left of a last one,
+ * (1 - 1 / (1 + a)) / 2, each with 1 + k tokens; TPOT is a token's part of them. A draft model's passes enter as a line through its times of one and 64 decodes.
  * Lengths enter as means; `context_tok` and `prompt_square_tok2` carry what their spread does to attention. Outputs of one length
  * for all requests end in groups, which this does not know: it takes ends to be spread. A KV cache that is short limits B
  * to what fits on average; the engine also recomputes what it preempts, so there the analytic rate is too high. Padding to a
@@ -60,13 +62,15 @@ struct throughput_machine {
     double reduce_step_s, reduce_tok_s; /* the part of step_s and tok_s that is communication */
     const struct step_curves
         *curves; /* borrowed; NULL: lines; with curves body, head, expert and step_s, tok_s, seq_s are 0, and */
-    double stages, micro_tok;          /* of a pipeline, with curves only; 1: none (models/step_coefficients.h) */
-    double prefill_floor_s;            /* a step with prefill takes at least this and prefill_step_s, if it has */
-    double graph_tok;                  /* more tokens than this */
-    double kv_tok;                     /* tokens that the KV cache holds */
-    double block_tok;                  /* half a block is lost per sequence */
-    double step_tok, step_tok_inverse; /* max_num_batched_tokens, and 1 / it */
-    double idle_w, active_w, cap_w;    /* at the wall; cap: above idle, THROUGHPUT_NO_CAP_W without one */
+    double stages, micro_tok;            /* of a pipeline, with curves only; 1: none (models/step_coefficients.h) */
+    double draft_tok, accepted_tok;      /* k and a of a decode in a step; 0: no speculation */
+    double draft_step_s, draft_decode_s; /* the draft model's passes over the decodes of a step */
+    double prefill_floor_s;              /* a step with prefill takes at least this and prefill_step_s, if it has */
+    double graph_tok;                    /* more tokens than this */
+    double kv_tok;                       /* tokens that the KV cache holds */
+    double block_tok;                    /* half a block is lost per sequence */
+    double step_tok, step_tok_inverse;   /* max_num_batched_tokens, and 1 / it */
+    double idle_w, active_w, cap_w;      /* at the wall; cap: above idle, THROUGHPUT_NO_CAP_W without one */
     double step_j, prefill_step_j, expert_j, expert_row_j, tok_j, seq_j, context_j,
         attention_j; /* at the wall; attention: per P^2 */
     double window_context_j, window_attention_j;
@@ -82,6 +86,7 @@ struct throughput_parts {
     const struct roofline_step
         *roofline; /* borrowed; what the lines' communication is told apart by; NULL: it is not */
     int64_t num_gpu_blocks, block_size, max_num_batched_tokens;
+    double accepted_tok;   /* of a decode's drafts, in a step */
     double idle_w;         /* of the replica at its plugs: boards with a context, its share of hosts; 0: not known */
     double psu_efficiency; /* plugs to wall; 1 if not known */
     double fan_ratio;      /* what fans draw more, over the boards' power above idle */
@@ -124,10 +129,11 @@ enum throughput_binding {
 const char *throughput_binding_name(enum throughput_binding binding); /* "compute", "memory-bandwidth", ... */
 
 struct throughput_state {
-    double batch;     /* slots in use, mean; below `batch` where KV or the token budget limits it */
-    double prefill_s; /* of a prompt alone */
-    double decode_s;  /* a step without prompts */
-    double tpot_s;    /* the mean step */
+    double batch;         /* slots in use, mean; below `batch` where KV or the token budget limits it */
+    double prefill_s;     /* of a prompt alone */
+    double decode_s;      /* a step without prompts */
+    double tpot_s;        /* the mean step, of each token that a decode emits in one */
+    double steps_per_tok; /* of an answer after its first token; 1 without speculation */
     double ttft_s;
     double tok_per_s;    /* input + output; 0 if not one mean request fits */
     double power_w;      /* at the wall */

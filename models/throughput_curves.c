@@ -15,6 +15,11 @@ static double attention_s(const struct throughput_machine *machine, double squar
     return 0.5 * (machine->attention_s * square + machine->window_attention_s * window_square);
 }
 
+/* The draft model's passes. */
+static double draft_s(const struct throughput_machine *machine, const struct throughput_flow *flow) {
+    return machine->draft_step_s + machine->draft_decode_s * flow->decodes;
+}
+
 /* Decodes of a pipeline's largest micro-batch; and micro-batches that are not empty. */
 static double decodes_of(const struct throughput_machine *machine, const struct throughput_flow *flow) {
     return throughput_greatest(flow->decodes / machine->stages, throughput_least(flow->decodes, 1));
@@ -39,7 +44,7 @@ static struct curved_step pure_of(const struct throughput_machine *machine, cons
                                   double contexts_s) {
     struct curved_step step = {step_parts_at(machine->curves->decodes, decodes_of(machine, flow)), contexts_s};
     add_samples(machine, flow, passes_of(machine, flow), &step.parts);
-    step.parts.total_s += contexts_s;
+    step.parts.total_s += contexts_s + draft_s(machine, flow);
     return step;
 }
 
@@ -68,7 +73,7 @@ static double mixed_spread(const struct throughput_machine *machine, const struc
     const double prompt = lengths->prompt_square_tok2 - input * input;
     const double number = 1 + flow->begun * flow->chunks - flow->mixed_seqs;
     const double variance = flow->mixed_seqs * (throughput_greatest(prompt, 0) + number * input * input);
-    const double room = throughput_least(machine->step_tok - flow->decodes - flow->mixed_tok, flow->mixed_tok);
+    const double room = throughput_least(machine->step_tok - flow->decode_tok - flow->mixed_tok, flow->mixed_tok);
     if (machine->stages > 1 && flow->mixed_tok >= machine->micro_tok) {
         return 0; /* every round fills a micro-batch */
     }
@@ -92,9 +97,11 @@ static struct curved_step mixed_of(const struct throughput_machine *machine, con
     const double all_square_s = attention_s(machine, flow->slowest_square, flow->slowest_window_square);
     const double square_s = largest * all_square_s;
     const double prompts_s = square_s + machine->prefill_tok_s * prompts_tok;
-    const double rest_s = samples.total_s + machine->decode_s * decodes + contexts_s + prompts_s;
+    const double rest_s =
+        samples.total_s + machine->decode_s * decodes + draft_s(machine, flow) + contexts_s + prompts_s;
+    const double decode_tok = decodes * (1 + machine->draft_tok);
     const struct step_parts tokens =
-        tokens_about(machine, decodes + prompts_tok, mixed_spread(machine, flow, lengths), rest_s);
+        tokens_about(machine, decode_tok + prompts_tok, mixed_spread(machine, flow, lengths), rest_s);
     return (struct curved_step){
         .parts = {.total_s = tokens.total_s + machine->prefill_step_s,
                   .compute_s = tokens.compute_s + samples.compute_s + square_s,
@@ -127,16 +134,16 @@ static double experts_j(const struct throughput_machine *machine, double tokens,
 }
 
 static void add_experts_j(struct throughput_machine *own, const struct throughput_flow *flow, double passes) {
-    const double pure_j = experts_j(own, flow->decodes, passes);
+    const double pure_j = experts_j(own, flow->decode_tok, passes);
     own->step_j += pure_j;
-    own->prefill_step_j = experts_j(own, flow->decodes + flow->mixed_tok, passes) - pure_j;
+    own->prefill_step_j = experts_j(own, flow->decode_tok + flow->mixed_tok, passes) - pure_j;
     own->experts = 0;
 }
 
 static struct throughput_machine machine_of(const struct throughput_machine *machine, const struct curved_load *load) {
     struct throughput_machine own = *machine;
     own.curves = NULL;
-    own.decode_s = 0;
+    own.decode_s = own.draft_step_s = own.draft_decode_s = 0;
     own.step_s = load->pure.parts.total_s - load->pure.added_s;
     own.prefill_step_s = load->mixed.parts.total_s - load->mixed.added_s - own.step_s;
     const double passes = machine->stages > 1 ? passes_of(machine, &load->flow) : 1;

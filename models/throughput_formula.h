@@ -20,12 +20,13 @@ enum { THROUGHPUT_FLOP_ALL = 153, THROUGHPUT_FLOP_GRID = 93, THROUGHPUT_FLOP_PRI
 /* What a machine has that costs arithmetic: constants of a loop. */
 enum {
     THROUGHPUT_MOE = 1,
-    THROUGHPUT_EXTENDED = 2 /* windowed layers, or a host whose time may be the longer */
+    THROUGHPUT_EXTENDED = 2 /* windowed layers, a host whose time may be the longer, ranks, or speculation */
 };
 
 static inline unsigned throughput_traits(const struct throughput_machine *machine) {
     unsigned moe = machine->experts > 0 ? THROUGHPUT_MOE : 0;
-    bool extended = machine->ranks > 1 || machine->window_tok > 0 || machine->host_s > 0 || machine->host_seq_s > 0;
+    bool extended = machine->ranks > 1 || machine->window_tok > 0 || machine->host_s > 0 || machine->host_seq_s > 0 ||
+                    machine->draft_tok > 0;
     return moe | (extended ? THROUGHPUT_EXTENDED : 0);
 }
 
@@ -78,6 +79,9 @@ struct throughput_flow {
     double begun_kv; /* were KV the only limit */
     double begun_batch;
     double decodes;
+    double decode_tok;            /* of these */
+    double steps;                 /* that a request is in, but for more than one of its prompt */
+    double steps_per_tok;         /* of an answer after its first */
     double chunks;                /* steps that a prompt takes */
     double q, q_inverse;          /* 1 / share of pure steps */
     double mixed_seqs, mixed_tok; /* prefilled in a mixed step */
@@ -89,18 +93,29 @@ struct throughput_flow {
 THROUGHPUT_INLINE struct throughput_flow throughput_flow_of(const struct throughput_machine *machine,
                                                             const struct throughput_load *load, unsigned traits) {
     const struct throughput_lengths *lengths = &load->lengths;
-    struct throughput_flow flow;
+    struct throughput_flow flow = {.steps = lengths->output_tok, .steps_per_tok = 1};
     double span = lengths->input_tok + lengths->output_tok - 1; /* positions that a request has computed */
+    double tok_per_decode = 1;
+    if ((traits & THROUGHPUT_EXTENDED) != 0) {
+        double rest = lengths->output_tok - 1;
+        double inverse_advance = 1 / (1 + machine->accepted_tok);
+        double decode_steps = throughput_least(rest * inverse_advance + 0.5 * (1 - inverse_advance), rest);
+        tok_per_decode = 1 + machine->draft_tok;
+        flow.steps = 1 + decode_steps;
+        flow.steps_per_tok = rest > 0 ? decode_steps / rest : 1;
+        span = lengths->input_tok + decode_steps * tok_per_decode;
+    }
     double held = lengths->context_tok + 0.5 * machine->block_tok;
     double held_span = held * span;
-    double output_held_span = lengths->output_tok * held_span;
+    double output_held_span = flow.steps * held_span;
     double divided = 1 / (output_held_span * lengths->input_tok);
     double inverse = lengths->input_tok * divided; /* 1 / (output held span) */
     flow.begun_batch = load->batch * (held_span * inverse);
     flow.begun_kv = machine->kv_tok * (span * inverse);
-    double by_budget = machine->step_tok * (lengths->output_tok * held * inverse);
+    double by_budget = machine->step_tok * (flow.steps * held * inverse);
     flow.begun = throughput_least(throughput_least(flow.begun_batch, flow.begun_kv), by_budget);
-    flow.decodes = flow.begun * (lengths->output_tok - 1);
+    flow.decodes = flow.begun * (flow.steps - 1);
+    flow.decode_tok = flow.decodes * tok_per_decode;
     flow.chunks = throughput_greatest(lengths->input_tok * machine->step_tok_inverse, 1);
     double m = flow.begun * flow.chunks;
     double w = 1 + m * (0.5 + m * (1.0 / 6));
@@ -187,9 +202,10 @@ THROUGHPUT_INLINE struct throughput_step throughput_step_of(const struct through
                                                             const struct throughput_flow *flow,
                                                             struct throughput_contexts contexts, bool is_mixed,
                                                             unsigned traits) {
-    double tokens = is_mixed ? flow->decodes + flow->mixed_tok : flow->decodes;
+    double tokens = is_mixed ? flow->decode_tok + flow->mixed_tok : flow->decode_tok;
     double seqs = is_mixed ? flow->decodes + flow->mixed_seqs : flow->decodes;
-    struct throughput_matrices matrices = throughput_matrices_of(machine, tokens, seqs, traits);
+    double samples = is_mixed ? flow->decode_tok + flow->mixed_seqs : flow->decode_tok;
+    struct throughput_matrices matrices = throughput_matrices_of(machine, tokens, samples, traits);
     double s = machine->step_s + machine->decode_s * flow->decodes + machine->context_s * contexts.slowest +
                matrices.total_s + machine->tok_s * tokens + machine->seq_s * seqs;
     double compute_s = matrices.compute_s;
@@ -203,12 +219,13 @@ THROUGHPUT_INLINE struct throughput_step throughput_step_of(const struct through
         double window_s = is_mixed ? machine->window_attention_s * (0.5 * flow->slowest_window_square) : 0;
         compute_s += window_s;
         s += machine->window_context_s * contexts.slowest_window + window_s;
+        s += machine->draft_step_s + machine->draft_decode_s * flow->decodes;
         double least_s = machine->host_s + machine->host_seq_s * seqs;
         host_s = throughput_if_longer(least_s, s);
         s = throughput_greatest(s, least_s);
     }
-    double j = machine->step_j + machine->tok_j * tokens + machine->seq_j * seqs + machine->context_j * contexts.full +
-               machine->active_w * s;
+    double j = machine->step_j + machine->tok_j * tokens + machine->seq_j * samples +
+               machine->context_j * contexts.full + machine->active_w * s;
     if (is_mixed) {
         j += machine->prefill_step_j + machine->attention_j * flow->mixed_square;
     }
@@ -245,6 +262,7 @@ THROUGHPUT_INLINE double throughput_prefill_s(const struct throughput_machine *m
 
 /* What a grid needs of a configuration; everything but the price. */
 struct throughput_mean {
+    double step_s; /* the mean step */
     double tpot_s, ttft_s;
     double power_w;
     double s_per_mtok;
@@ -267,12 +285,13 @@ THROUGHPUT_INLINE struct throughput_mean throughput_mean_of(const struct through
     double tok = flow->begun * (lengths->input_tok + lengths->output_tok);
     double inverse = 1 / (mean_s * tok);
     return (struct throughput_mean){
-        .tpot_s = mean_s,
+        .step_s = mean_s,
+        .tpot_s = mean_s * flow->steps_per_tok,
         .ttft_s = 0.5 * mean_s + flow->chunks * mixed.s,
         .power_w = machine->idle_w + mean_j * (tok * inverse),
         .s_per_mtok = mean_s * mean_s * inverse * 1e6,
         .tok_per_s = tok * tok * inverse,
-        .fits = lengths->input_tok + lengths->output_tok - 1 <= machine->kv_tok,
+        .fits = lengths->input_tok + lengths->output_tok - 1 + machine->draft_tok <= machine->kv_tok,
         .compute_s = (pure.compute_s + (flow->q - 1) * mixed.compute_s) * flow->q_inverse,
         .host_s = (pure.host_s + (flow->q - 1) * mixed.host_s) * flow->q_inverse,
         .pure = pure,
@@ -296,7 +315,7 @@ THROUGHPUT_INLINE int32_t throughput_binding_of(const struct throughput_machine 
                       machine->seq_s * flow->begun + machine->prefill_step_s * (1 - flow->q_inverse);
     double most = mean->compute_s;
     int32_t binding = BINDING_COMPUTE;
-    binding = throughput_larger(&most, binding, mean->tpot_s - mean->compute_s - engine_s - reduce_s, BINDING_MEMORY);
+    binding = throughput_larger(&most, binding, mean->step_s - mean->compute_s - engine_s - reduce_s, BINDING_MEMORY);
     binding = throughput_larger(&most, binding, reduce_s, BINDING_COMMUNICATION);
     binding = throughput_larger(&most, binding, engine_s + mean->host_s, BINDING_ENGINE);
     return flow->begun_kv < flow->begun_batch ? (int32_t)BINDING_KV_CAPACITY : binding;
@@ -310,10 +329,11 @@ THROUGHPUT_INLINE struct throughput_state throughput_formula(const struct throug
     double usd_per_s = machine->usd_per_s * load->price_ratio + machine->usd_per_j * mean.power_w;
     double usd_per_mtok = usd_per_s * mean.s_per_mtok;
     return (struct throughput_state){
-        .batch = flow.begun * lengths->output_tok,
+        .batch = flow.begun * flow.steps,
         .prefill_s = throughput_prefill_s(machine, &flow, lengths, traits),
         .decode_s = mean.pure.s,
         .tpot_s = mean.tpot_s,
+        .steps_per_tok = flow.steps_per_tok,
         .ttft_s = mean.ttft_s,
         .tok_per_s = mean.fits ? mean.tok_per_s : 0,
         .power_w = mean.power_w,

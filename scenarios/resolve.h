@@ -92,6 +92,25 @@ bool resolve_pool(struct resolver *resolver, const struct view *view, size_t ind
 void resolve_pool_names(struct resolver *resolver, const struct view *view, size_t index);
 /* resolve_batching.c. Rules "kv-admission", "token-budget". */
 bool resolve_batching(struct resolver *resolver, const struct view *pool, struct batching_config *batching);
+
+/* What makes the drafts of speculative decoding and takes time for it. */
+struct draft_model {
+    bool exists;
+    bool shares_head; /* embedding and LM head are the target's */
+    struct llm llm;
+    enum precision precision;
+};
+
+/* resolve_speculative.c, after the pool's batching. `target` NULL: step times are given. Rules "speculative", "token-budget", "key-conflict",
+ * "missing-key", "key-not-used". */
+bool resolve_speculative(struct resolver *resolver, const struct view *pool, const struct llm *target,
+                         enum precision precision, struct pool_config *config, struct draft_model *draft);
+
+/* A pass of it on the target's GPUs, by the same kind of step times (`profile` NULL: roofline). Owned; NULL with diagnostics. */
+struct step_model *resolve_draft_step(struct resolver *resolver, const struct draft_model *draft,
+                                      const struct roofline_step *target, const struct profile_step *profile,
+                                      struct position at);
+
 bool resolve_workload(struct resolver *resolver, const struct view *view, size_t index);
 bool resolve_lengths(struct resolver *resolver, const struct view *workload, const char *key, bool has_trace,
                      struct length_spec *spec);

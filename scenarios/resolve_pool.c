@@ -30,9 +30,11 @@ struct pool_parts {
     enum serving_engine engine;
     int64_t tensor_parallel, attention_dp, pipeline_parallel;
     struct node_spec node;
-    struct roofline_step roofline;  /* if gpu and llm are there */
-    struct profile_step profile;    /* if step_time is a profile */
-    bool has_shape;                 /* gpu and llm are there and go together */
+    struct roofline_step roofline; /* if gpu and llm are there */
+    struct profile_step profile;   /* if step_time is a profile */
+    bool has_shape;                /* gpu and llm are there and go together */
+    int64_t draft_tokens;          /* 0: no speculation */
+    struct draft_model draft;
     struct step_model **step_model; /* where the pool's goes */
 };
 
@@ -437,7 +439,38 @@ static struct step_model *make_profile(struct resolver *resolver, struct pool_pa
                               .knots = profile_knots(step->profile, parts->gpu, parts->engine, parts->tensor_parallel)};
     step->micro_batch_tok = parts->roofline.micro_batch_tok;
     step->quantum_s = parts->roofline.quantum_s;
+    step->draft_tokens = parts->draft_tokens;
     return step_model_new_profile(step, work, resolver->diags, parts->step.at);
+}
+
+/* Drafts, and what makes them, are part of a step. */
+static bool speculate(struct resolver *resolver, struct pool_parts *parts) {
+    const struct profile_step *profile = parts->profile.profile != NULL ? &parts->profile : NULL;
+    struct step_model *draft = NULL;
+    if (parts->draft_tokens == 0) {
+        return true;
+    }
+    if (parts->image != NULL || (parts->llm != NULL && parts->llm->embeds)) {
+        return diag_error(resolver->diags, view_at(parts->view, "speculative"), "speculative",
+                          "%s has no tokens to draft: leave 'speculative' out",
+                          parts->image != NULL ? parts->image->name : parts->llm->name);
+    }
+    if (parts->pipeline_parallel > 1) {
+        return diag_error(
+            resolver->diags, view_at(parts->view, "speculative"), "speculative",
+            "%s: speculation across the stages of a pipeline is not modelled: leave 'speculative' out, or "
+            "'pipeline_parallel'",
+            parts->view->path);
+    }
+    if (parts->draft.exists) {
+        draft =
+            resolve_draft_step(resolver, &parts->draft, &parts->roofline, profile, view_at(parts->view, "speculative"));
+        if (draft == NULL) {
+            return false;
+        }
+    }
+    step_model_speculate(*parts->step_model, parts->draft_tokens, draft);
+    return true;
 }
 
 static bool make_step_model(struct resolver *resolver, struct pool_parts *parts) {
@@ -462,6 +495,7 @@ static bool make_step_model(struct resolver *resolver, struct pool_parts *parts)
             return false;
         }
         linear.attention_dp = parts->attention_dp;
+        linear.draft_tokens = parts->draft_tokens;
         *parts->step_model = step_model_new_linear(&linear, known_work, resolver->diags, at);
     } else if (has_image(parts)) {
         *parts->step_model = step_model_new_image(&parts->image_step, known_work, resolver->diags, at);
@@ -470,7 +504,7 @@ static bool make_step_model(struct resolver *resolver, struct pool_parts *parts)
     } else {
         *parts->step_model = step_model_new_roofline(&parts->roofline, known_work, resolver->diags, at);
     }
-    return *parts->step_model != NULL;
+    return *parts->step_model != NULL && speculate(resolver, parts);
 }
 
 static void fill_memory_request(const struct pool_parts *parts, const struct pool_config *config,
@@ -485,6 +519,9 @@ static void fill_memory_request(const struct pool_parts *parts, const struct poo
                                        .tensor_parallel = parts->tensor_parallel,
                                        .attention_dp = parts->attention_dp,
                                        .pipeline_parallel = stages,
+                                       .draft = parts->draft.exists ? &parts->draft.llm : NULL,
+                                       .draft_shares_head = parts->draft.shares_head,
+                                       .draft_precision = parts->draft.precision,
                                        .gpu_memory_utilization = view_number(parts->view, "gpu_memory_utilization"),
                                        .block_size = config->block_size,
                                        .max_num_batched_tokens = batching->max_num_batched_tokens / stages,
@@ -731,6 +768,10 @@ bool resolve_pool(struct resolver *resolver, const struct view *view, size_t ind
     config->block_size = view_integer(view, "block_size");
     fill_delays(resolver, &parts, config, index);
     bool is_ok = resolve_batching(resolver, view, &config->batching);
+    is_ok = resolve_speculative(resolver, view, parts.is_linear ? NULL : parts.llm, parts.precision, config,
+                                &parts.draft) &&
+            is_ok;
+    parts.draft_tokens = config->speculative.draft_tokens;
     is_ok = make_shape(resolver, &parts, &config->batching) && fill_memory(resolver, &parts, config, facts) &&
             make_step_model(resolver, &parts) && is_ok;
     fill_request_path(resolver, &parts, config, index);

@@ -344,6 +344,33 @@ static const struct field power_fields[] = {
 };
 const struct block schema_power_block = {"power", FIELDS(power_fields), NO_ALIASES};
 
+static const struct field speculative_fields[] = {
+    {.key = "draft_tokens",
+     .shapes = SHAPE_INTEGER,
+     .min = 0,
+     .max = DRAFT_TOKENS_MAX,
+     .is_required = true,
+     .help = "Drafts that a decode verifies in each step, k; 0: no speculation"},
+    {.key = "accepted_tokens",
+     .shapes = SHAPE_NUMBER,
+     .min = 0,
+     .max = DRAFT_TOKENS_MAX,
+     .help =
+         "Drafts accepted in a step on average, 0 to k: a decode emits 1 more than that. This, or `acceptance_rate`"},
+    {.key = "acceptance_rate",
+     .shapes = SHAPE_NUMBER,
+     .unit = "ratio",
+     .min = 0,
+     .max = 1,
+     .help = "The chance p of each draft, if those before it were accepted: p + p^2 + ... + p^k tokens a step"},
+    {.key = "draft",
+     .shapes = SHAPE_TEXT,
+     .help =
+         "What makes the drafts: `mtp`, one layer of the model's own shape; `eagle`, one dense layer of its width; a model of the catalogue, on the "
+         "same GPUs; `ngram`, the default, which takes no GPU time. It runs k times a step, and once over each prompt"},
+};
+static const struct block speculative_block = {"fleet[].speculative", FIELDS(speculative_fields), NO_ALIASES};
+
 static const struct field fleet_fields[] = {
     {.key = "name", .shapes = SHAPE_NAME, .is_required = true, .help = "Stands in key paths and results"},
     {.key = "gpu",
@@ -429,6 +456,10 @@ static const struct field fleet_fields[] = {
      .max = 1e12,
      .help = "KV blocks of a replica; by default what memory holds (`linear` without a GPU: no limit)"},
     {.key = "batching", .shapes = SHAPE_BLOCK, .block = &batching_block, .help = "The scheduler"},
+    {.key = "speculative",
+     .shapes = SHAPE_BLOCK,
+     .block = &speculative_block,
+     .help = "Speculative decoding: decodes verify drafts and emit several tokens a step. By default off"},
     {.key = "frontend",
      .shapes = SHAPE_BLOCK,
      .block = &frontend_block,

@@ -71,11 +71,19 @@ struct batching_config {
     enum deliver deliver;
 };
 
+/* A decode verifies `draft_tokens` drafts besides its own token and emits 1 + accepted / 2^CONTEXT_SHIFT tokens on average: see
+ * docs/semantics.md section 4. Zero: no speculation. */
+struct speculative_config {
+    int64_t draft_tokens; /* the step model's own number */
+    int64_t accepted;     /* tokens a step in 2^-CONTEXT_SHIFT, at most all drafts */
+};
+
 struct pool_config {
     const char *name;
     int64_t replicas;
     int64_t gpus_per_replica;
     struct batching_config batching;
+    struct speculative_config speculative;
     int64_t block_size;
     int64_t num_gpu_blocks; /* per replica, or KV_BLOCKS_UNLIMITED */
     int64_t max_model_len;
@@ -85,6 +93,26 @@ struct pool_config {
     i128 token_delay;  /* units a token, client side */
     i128 finish_delay; /* units, added once to e2e */
 };
+
+/* Tokens of a decode in a step: of budgets, and of KV that it holds then. */
+static inline int64_t pool_decode_tokens(const struct pool_config *pool) {
+    return 1 + pool->speculative.draft_tokens;
+}
+
+/* Contexts are in units of 2^-shift tokens. */
+static inline int pool_context_shift(const struct pool_config *pool) {
+    return pool->speculative.draft_tokens > 0 ? CONTEXT_SHIFT : 0;
+}
+
+/* What a decode adds to its context in a step, in those. */
+static inline int64_t pool_advance(const struct pool_config *pool) {
+    return ((int64_t)1 << pool_context_shift(pool)) + pool->speculative.accepted;
+}
+
+/* KV tokens of a request with so long an answer when it ends, and what it may hold for drafts that are not accepted. */
+static inline int64_t pool_final_tokens(const struct pool_config *pool, int64_t input, int64_t output) {
+    return input + output - 1 + pool->speculative.draft_tokens;
+}
 
 /* Sequences that a batch may have. */
 static inline int64_t batching_slots(const struct batching_config *batching) {

@@ -61,7 +61,7 @@ struct pool_outcome {
     i128 busy_decode;  /* and decode: the two sum to busy */
     i128 waiting;      /* integral of requests waiting (count x time) */
     i128 running;      /* integral of requests in a batch */
-    i128 kv_tokens;    /* integral of tokens whose KV is held */
+    i128 kv_tokens;    /* integral of tokens whose KV is held; as FLOP and bytes in 2^-pool_context_shift */
     i128 batch;        /* sum over busy time of sequences in the step (count x time) */
     i128 flop, byte;
     i128 energy;         /* of GPU boards above idle-with-context, ENERGY_PER_J */

@@ -186,6 +186,13 @@ static struct arrival_source *mix_open(const void *context, uint64_t seed, uint3
     return &handle->mix->source;
 }
 
+static int64_t tokens_so_far(struct cluster *cluster) {
+    if (cluster->engine->count_tokens != NULL) {
+        cluster->engine->count_tokens(cluster);
+    }
+    return cluster->token_total;
+}
+
 /* Tokens between the ends of request N/4 and 3N/4, over that time. One that turns out never to be admitted has ended too. */
 static double measure(struct cluster *cluster, int64_t wanted) {
     i128 from = 0, to = 0;
@@ -193,11 +200,11 @@ static double measure(struct cluster *cluster, int64_t wanted) {
     while (to == 0 && cluster_step(cluster, &key)) {
         if (from == 0 && cluster->ended >= wanted / 4) {
             from = cluster->last_step_end;
-            from_tokens = cluster->token_total;
+            from_tokens = tokens_so_far(cluster);
         }
         if (cluster->ended >= 3 * wanted / 4) {
             to = cluster->last_step_end;
-            to_tokens = cluster->token_total;
+            to_tokens = tokens_so_far(cluster);
         }
     }
     return to > from ? (double)(to_tokens - from_tokens) / units_to_s(to - from) : (double)NAN;

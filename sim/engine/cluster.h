@@ -72,6 +72,8 @@ struct engine {
     /* How far a request is, that has not ended. */
     struct progress (*progress_of)(const struct cluster *cluster, uint32_t request);
     bool keeps_progress; /* requests have a progress from the time they are handed over */
+    /* Brings `token_total` up to date; NULL: it always is. */
+    void (*count_tokens)(struct cluster *cluster);
     /* The run ended at `end`: the replica's last part of a step, its integrals. */
     void (*close)(struct cluster *cluster, uint32_t replica, i128 end);
     /* The pool's replicas and its time series are closed; not called without a series. NULL: nothing is left to do. */
@@ -103,7 +105,7 @@ struct cluster {
     bool intake_closed;   /* the limit on requests was reached */
     bool failed;          /* a source failed */
     i128 last_step_end;   /* latest end of any step */
-    int64_t token_total;  /* prompts prefilled and tokens emitted, in the window or not (capacity) */
+    int64_t token_total;  /* prompts prefilled and tokens emitted, in the window or not, once counted (capacity) */
     int64_t ended;        /* requests completed or rejected */
 };
 

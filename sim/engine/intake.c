@@ -114,7 +114,8 @@ bool pool_accepts(const struct pool_config *config, int64_t input, int64_t outpu
         *reason = REJECT_TOO_LONG;
         return false;
     }
-    if ((input + output - 1 + config->block_size - 1) / config->block_size > config->num_gpu_blocks) {
+    int64_t tokens = pool_final_tokens(config, input, output);
+    if ((tokens + config->block_size - 1) / config->block_size > config->num_gpu_blocks) {
         *reason = REJECT_TOO_LARGE;
         return false;
     }

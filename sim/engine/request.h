@@ -2,7 +2,7 @@
  *
  * One cache line holds what a waiting request and a plain decoder of the leap need. What differs from its neighbours' only while a request
  * prefills, or since it was preempted, is its *progress*: the leap has one from admission until the request is a decoder like the others,
- * the stepwise engine from the queue to the end. While there is a progress, the instants stand there and not in the line.
+ * or, where that speculates, to its end; the stepwise engine from the queue to the end. While there is a progress, the instants stand there and not in the line.
  * Requests are named by index (they move when the slab grows); a progress does not move. */
 #ifndef TOKENMILL_SIM_ENGINE_REQUEST_H
 #define TOKENMILL_SIM_ENGINE_REQUEST_H
@@ -14,21 +14,30 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/int128.h"
+#include "sim/config.h"
 #include "sim/observer.h"
 
 struct progress {
     i128 first_scheduled, first_token, last_token; /* instants, LATENCY_NONE until they happen */
     int64_t target;     /* tokens to prefill: the prompt, and after a preemption what was generated */
     int64_t computed;   /* tokens whose KV is held */
+    int64_t fraction;   /* speculative: of a token, in 2^-CONTEXT_SHIFT, that its context has beyond `computed` */
     int64_t emitted;    /* tokens generated, since the last restart */
     int64_t delivered;  /* output positions ever emitted */
     int64_t high_water; /* positions ever computed: below it, computing is repeating */
     int64_t blocks;
     int64_t chunk; /* tokens that it gets of the step in progress; 0: not in it */
+    int64_t
+        base; /* leap, speculative: of a decoder, its context (in the pool's units) when its batch had taken no step */
     uint32_t preemptions;
     uint32_t admission;    /* leap: its place in the order of admission to the batch */
     struct progress *next; /* of the free ones */
 };
+
+/* A sequence's context in the pool's units (pool_context_shift). */
+static inline int64_t progress_context(const struct pool_config *pool, const struct progress *progress) {
+    return (progress->computed << pool_context_shift(pool)) + progress->fraction;
+}
 
 enum { REQUEST_TOKENS_BITS = 40, REQUEST_REPLICA_BITS = 24 };
 

@@ -48,9 +48,11 @@ static void completions_drop(struct completions *ends, size_t i) {
 
 /* ---- order of admission ---- */
 
-void batch_init(struct batch *batch, int64_t block_size, size_t workloads, int64_t ranks) {
-    *batch = (struct batch){.first = BATCH_NONE, .last = BATCH_NONE};
-    batch->residues = xcalloc((size_t)block_size, sizeof *batch->residues);
+void batch_init(struct batch *batch, const struct pool_config *config, size_t workloads) {
+    int64_t ranks = step_model_ranks(config->step_model);
+    *batch = (struct batch){
+        .first = BATCH_NONE, .last = BATCH_NONE, .advance = pool_advance(config), .shift = pool_context_shift(config)};
+    batch->residues = xcalloc((size_t)config->block_size, sizeof *batch->residues);
     batch->by_workload = xcalloc(workloads, sizeof *batch->by_workload);
     if (ranks > 1) {
         batch->rank_count = (uint32_t)ranks;
@@ -149,8 +151,14 @@ void batch_admit(struct cluster *cluster, struct batch *batch, uint32_t index) {
 /* ---- decoders ---- */
 
 /* A decoder's context when `steps` was 0. */
-static int64_t base_of(const struct request *request) {
-    return request_input(request) + request_output(request) - 1 - request->end_step;
+static int64_t base_of(const struct batch *batch, const struct request *request) {
+    return batch->shift > 0 ? request->progress->base
+                            : request_input(request) + request_output(request) - 1 - request->end_step;
+}
+
+/* Its context now. */
+static int64_t context_of(const struct batch *batch, const struct request *request) {
+    return base_of(batch, request) + batch->steps * batch->advance;
 }
 
 static size_t residue_of(int64_t base, int64_t block_size) {
@@ -173,7 +181,8 @@ static void count_emitter(struct cluster *cluster, struct batch *batch, const st
 
 /* The step count at which a decoder's context fills the window. */
 static int64_t crossing_of(const struct leap_replica *replica, const struct request *request) {
-    return replica->shared->window - base_of(request);
+    const struct batch *batch = &replica->batch;
+    return batch_steps_to(batch, replica->shared->window_context - base_of(batch, request));
 }
 
 /* Whether a decoder fills the window while it is one. (A finished one of a static batch grows on.) */
@@ -195,7 +204,7 @@ static void count_growing(struct batch *batch, const struct request *request, in
 static void start_growing(struct leap_replica *replica, uint32_t index, const struct request *request,
                           int64_t context) {
     struct batch *batch = &replica->batch;
-    if (context >= replica->shared->window) {
+    if (context >= replica->shared->window_context) {
         return;
     }
     count_growing(batch, request, 1, context);
@@ -206,35 +215,36 @@ static void start_growing(struct leap_replica *replica, uint32_t index, const st
 }
 
 static void stop_growing(struct leap_replica *replica, const struct request *request, int64_t context) {
-    if (context < replica->shared->window) {
+    if (context < replica->shared->window_context) {
         count_growing(&replica->batch, request, -1, -context);
     }
 }
 
 /* Those whose context fills the window now do not grow any more. */
-static void pass_crossings(const struct cluster *cluster, struct batch *batch, int64_t window) {
+static void pass_crossings(const struct cluster *cluster, struct batch *batch) {
     CHECK_SLOW(batch_next_crossing(batch) >= batch->steps);
     while (batch_next_crossing(batch) == batch->steps) {
-        uint32_t index = batch->crossings.items[batch->crossings.head++].request;
-        count_growing(batch, cluster_request(cluster, index), -1, -window);
+        const struct request *request =
+            cluster_request(cluster, batch->crossings.items[batch->crossings.head++].request);
+        count_growing(batch, request, -1, -context_of(batch, request));
     }
 }
 
 static void advance_ranks(struct batch *batch, int64_t steps) {
     for (uint32_t i = 0; i < batch->rank_count; i++) {
         struct batch_rank *rank = &batch->ranks[i];
-        rank->context += steps * rank->decoding;
-        rank->growing_context += steps * rank->growing;
+        rank->context += steps * rank->decoding * batch->advance;
+        rank->growing_context += steps * rank->growing * batch->advance;
     }
 }
 
-void batch_advance_extended(const struct cluster *cluster, struct batch *batch, int64_t window, int64_t steps) {
+void batch_advance_extended(const struct cluster *cluster, struct batch *batch, int64_t steps) {
     if (batch->ranks != NULL) {
         advance_ranks(batch, steps);
     }
     if (batch->growing > 0) {
-        batch->growing_context += steps * batch->growing;
-        pass_crossings(cluster, batch, window);
+        batch->growing_context += steps * batch->growing * batch->advance;
+        pass_crossings(cluster, batch);
     }
 }
 
@@ -247,6 +257,14 @@ static void count_on_rank(struct batch *batch, const struct request *request, in
     }
 }
 
+/* Blocks of a batch that speculates are counted one by one. */
+static void count_residue(struct leap_replica *replica, const struct request *request, int64_t count) {
+    struct batch *batch = &replica->batch;
+    if (batch->shift == 0) {
+        batch->residues[residue_in(replica, base_of(batch, request))] += count;
+    }
+}
+
 /* An explicit sequence, in no list but the order of admission, becomes a decoder. */
 static void add_decoder(struct cluster *cluster, struct leap_replica *replica, uint32_t index) {
     struct batch *batch = &replica->batch;
@@ -254,11 +272,14 @@ static void add_decoder(struct cluster *cluster, struct leap_replica *replica, u
     struct progress *progress = request->progress;
     request->decoding = true;
     request->joined = true;
-    request->end_step = batch->steps + request_output(request) - progress->emitted;
-    CHECK(base_of(request) == progress->computed - batch->steps);
+    int64_t context = progress_context(replica->config, progress);
+    int64_t rest = ((request_output(request) - progress->emitted) << batch->shift) - progress->fraction;
+    request->end_step = batch->steps + batch_steps_to(batch, rest);
+    progress->base = context - batch->steps * batch->advance;
+    CHECK(context_of(batch, request) == context);
     batch->decoding++;
-    batch->context += progress->computed;
-    batch->residues[residue_in(replica, base_of(request))]++;
+    batch->context += context;
+    count_residue(replica, request, 1);
     if (!replica->shared->keeps_blocks) { /* as many as its context needs: they follow from the aggregates now */
         replica->held_blocks -= progress->blocks;
         progress->blocks = 0;
@@ -268,8 +289,8 @@ static void add_decoder(struct cluster *cluster, struct leap_replica *replica, u
     list_add(&batch->joined, &batch->joined_count, &batch->joined_capacity, index);
     completions_insert(&batch->ends, (struct completion){request->end_step, index, progress->admission});
     if (replica->shared->extended) {
-        count_on_rank(batch, request, 1, progress->computed);
-        start_growing(replica, index, request, progress->computed);
+        count_on_rank(batch, request, 1, context);
+        start_growing(replica, index, request, context);
     }
 }
 
@@ -278,9 +299,14 @@ void batch_start_decoding(struct cluster *cluster, struct leap_replica *replica,
     add_decoder(cluster, replica, index);
 }
 
+/* The KV of all but the last is stored. */
+int64_t batch_emitted(const struct batch *batch, const struct request *request) {
+    int64_t emitted = (context_of(batch, request) >> batch->shift) - request_input(request) + 1;
+    return emitted < request_output(request) ? emitted : request_output(request);
+}
+
 struct progress batch_progress_of(const struct batch *batch, const struct request *request) {
     struct progress progress;
-    int64_t left = request->end_step - batch->steps;
     if (request->has_progress) {
         progress = *request->progress;
     } else {
@@ -288,8 +314,10 @@ struct progress batch_progress_of(const struct batch *batch, const struct reques
         progress.first_scheduled = request_first_scheduled(request);
         progress.first_token = request_first_token(request);
     }
-    progress.computed = base_of(request) + batch->steps;
-    progress.emitted = left > 0 ? request_output(request) - left : request_output(request);
+    int64_t context = context_of(batch, request);
+    progress.computed = context >> batch->shift;
+    progress.fraction = context - (progress.computed << batch->shift);
+    progress.emitted = batch_emitted(batch, request);
     if (progress.emitted > progress.delivered) {
         progress.delivered = progress.emitted;
     }
@@ -302,19 +330,48 @@ struct progress batch_progress_of(const struct batch *batch, const struct reques
     return progress;
 }
 
+/* Tokens of a decoder that are not counted yet. */
+static void count_emitted(struct cluster *cluster, const struct batch *batch, const struct request *request,
+                          int64_t tokens) {
+    cluster->token_total += tokens;
+    batch->by_workload[request->workload].emitted += batch->count_in_window ? tokens : 0;
+    if (batch->count_cell != NULL) {
+        batch->count_cell->tokens.output += tokens;
+    }
+}
+
 void batch_settle(struct cluster *cluster, const struct batch *batch, struct request *request) {
     struct progress progress = batch_progress_of(batch, request);
     if (!request->has_progress) {
         request_start_progress(&cluster->slab, request);
+    } else if (batch->shift > 0) {
+        count_emitted(cluster, batch, request, progress.delivered - request->progress->delivered);
     }
     *request->progress = progress;
+}
+
+void batch_count(struct cluster *cluster, struct batch *batch) {
+    for (uint32_t index = batch->first; batch->shift > 0 && index != BATCH_NONE;
+         index = cluster_request(cluster, index)->next) {
+        if (cluster_request(cluster, index)->decoding) {
+            batch_settle(cluster, batch, cluster_request(cluster, index));
+        }
+    }
+}
+
+void batch_count_into(struct cluster *cluster, struct batch *batch, bool in_window, struct timeline_cell *cell) {
+    if (in_window != batch->count_in_window || cell != batch->count_cell) {
+        batch_count(cluster, batch);
+        batch->count_in_window = in_window;
+        batch->count_cell = cell;
+    }
 }
 
 /* Takes a decoder out of the aggregates. */
 static void remove_decoder(struct cluster *cluster, struct leap_replica *replica, uint32_t index) {
     struct batch *batch = &replica->batch;
     struct request *request = cluster_request(cluster, index);
-    int64_t context = base_of(request) + batch->steps;
+    int64_t context = context_of(batch, request);
     if (request->joined) {
         list_drop(batch->joined, &batch->joined_count, index);
     }
@@ -325,7 +382,7 @@ static void remove_decoder(struct cluster *cluster, struct leap_replica *replica
         count_on_rank(batch, request, -1, -context);
         stop_growing(replica, request, context);
     }
-    batch->residues[residue_in(replica, base_of(request))]--;
+    count_residue(replica, request, -1);
     if (request->has_progress) {
         replica->regenerating -= request->progress->emitted < request->progress->delivered;
     }
@@ -360,7 +417,7 @@ void batch_dissolve(struct cluster *cluster, struct leap_replica *replica) {
                 request->progress->blocks = leap_blocks_for(replica, request->progress->computed);
                 replica->held_blocks += request->progress->blocks;
             }
-            batch->residues[residue_in(replica, base_of(request))]--;
+            count_residue(replica, request, -1);
             count_emitter(cluster, batch, request, -1);
             request->decoding = request->joined = false;
         }
@@ -414,6 +471,19 @@ int64_t batch_blocks(const struct batch *batch, int64_t block_size, int64_t ahea
     }
     room = block_size * (batch->decoding - batch->residues[residue]) - room;
     return (batch->context + batch->decoding * ahead + room) / block_size;
+}
+
+int64_t batch_blocks_speculative(const struct cluster *cluster, const struct batch *batch, int64_t block_size,
+                                 int64_t steps, int64_t tokens) {
+    int64_t blocks = 0;
+    for (uint32_t index = batch->first; index != BATCH_NONE; index = cluster_request(cluster, index)->next) {
+        const struct request *request = cluster_request(cluster, index);
+        if (request->decoding) {
+            int64_t context = (context_of(batch, request) + steps * batch->advance) >> batch->shift;
+            blocks += (context + tokens + block_size - 1) / block_size;
+        }
+    }
+    return blocks;
 }
 
 static void forget(struct completions *queue, uint32_t index, int64_t step) {

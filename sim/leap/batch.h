@@ -4,6 +4,8 @@
  * decoder: it adds one to `steps` and `decoding` to `context`. (A step of prompts alone leaves `steps` as it is.) A decoder ends when `steps` reaches a number known when it joins; a queue holds these.
  * Its base follows from that number: the last token is emitted with all others' KV stored. Blocks: a
  * decoder needs one more in a step that starts with its context a multiple of the block size, which its residue says.
+ * Where the pool speculates contexts are in fractions of tokens and grow by `advance` a step; a decoder's progress keeps its base; blocks are counted
+ * decoder by decoder; and so are the tokens that they emit, whole ones, when a decoder leaves and where counts go elsewhere (batch_count_into).
  * With a window (windowed layers read at most so much of a context) a decoder *grows* until its context fills it, and a queue holds the steps
  * at which decoders do: their windowed contexts sum to `growing_context` + a window for each of the others.
  * A *prefiller* is served chunk by chunk; there are few, in order of admission. Both are linked in order of admission, for preemption. */
@@ -20,6 +22,7 @@
 
 struct cluster;
 struct leap_replica;
+struct timeline_cell;
 
 #define BATCH_NONE UINT32_MAX
 
@@ -56,6 +59,11 @@ struct batch {
     uint32_t first, last; /* in order of admission; BATCH_NONE: empty */
     uint32_t admissions;  /* since it was empty, or since batch_renumber: a request's place in that order */
     int64_t count;
+    int64_t advance; /* of a context in a step, in its units; */
+    int shift;       /* 2^-shift tokens; 0: the batch does not speculate */
+    struct timeline_cell
+        *count_cell;      /* borrowed: where tokens of decoders are counted if it speculates; NULL: no series */
+    bool count_in_window; /* and whether in the outcome */
     int64_t steps;
     int64_t decoding; /* decoders, padded ones included */
     int64_t context;  /* sum of their contexts now */
@@ -73,7 +81,7 @@ struct batch {
     size_t joined_count, joined_capacity;
 };
 
-void batch_init(struct batch *batch, int64_t block_size, size_t workloads, int64_t ranks);
+void batch_init(struct batch *batch, const struct pool_config *config, size_t workloads);
 void batch_release(struct batch *batch);
 
 /* Puts a request at the end of the order of admission, to prefill. */
@@ -97,6 +105,18 @@ void batch_regroup(struct cluster *cluster, struct leap_replica *replica);
 /* What a decoder's progress is now, whether it has one or not. */
 struct progress batch_progress_of(const struct batch *batch, const struct request *request);
 
+/* Tokens that a decoder has emitted. */
+int64_t batch_emitted(const struct batch *batch, const struct request *request);
+
+/* Of a batch that speculates: tokens from here on count in the window, or not, and in `cell`; those up to now where they did. */
+void batch_count_into(struct cluster *cluster, struct batch *batch, bool in_window, struct timeline_cell *cell);
+/* Counts all tokens that its decoders have emitted. */
+void batch_count(struct cluster *cluster, struct batch *batch);
+
+/* Of a batch that speculates: batch_blocks, where each holds `tokens` beyond its context `steps` steps from now. */
+int64_t batch_blocks_speculative(const struct cluster *cluster, const struct batch *batch, int64_t block_size,
+                                 int64_t steps, int64_t tokens);
+
 /* Gives a decoder a progress that is true; it stays one. */
 void batch_settle(struct cluster *cluster, const struct batch *batch, struct request *request);
 
@@ -108,6 +128,11 @@ int64_t batch_blocks_needed(const struct batch *batch, int64_t block_size, int64
 
 /* Blocks that hold the decoders' contexts, `ahead` steps from now: the sum of ceil((context + ahead) / block_size). */
 int64_t batch_blocks(const struct batch *batch, int64_t block_size, int64_t ahead);
+
+/* Steps that a context takes to grow by so much. */
+static inline int64_t batch_steps_to(const struct batch *batch, int64_t growth) {
+    return batch->advance == 1 ? growth : (growth + batch->advance - 1) / batch->advance;
+}
 
 /* The step count at which the next decoder ends; INT64_MAX without decoders that emit. */
 static inline int64_t batch_next_end(const struct batch *batch) {
@@ -128,18 +153,18 @@ void batch_forget_end(const struct cluster *cluster, struct batch *batch, uint32
 void batch_forget_crossing(const struct cluster *cluster, struct leap_replica *replica, uint32_t request);
 
 /* What batch_advance does beyond the plain: windows and ranks. */
-void batch_advance_extended(const struct cluster *cluster, struct batch *batch, int64_t window, int64_t steps);
+void batch_advance_extended(const struct cluster *cluster, struct batch *batch, int64_t steps);
 
 /* Every decoder has taken `steps` steps: none more than the next one to end, or to fill the window, has. */
-static inline void batch_advance(const struct cluster *cluster, struct batch *batch, int64_t window, int64_t steps) {
+static inline void batch_advance(const struct cluster *cluster, struct batch *batch, int64_t steps) {
     batch->steps += steps;
-    batch->context += steps * batch->decoding;
+    batch->context += steps * batch->decoding * batch->advance;
     if (batch->growing > 0 || batch->ranks != NULL) {
-        batch_advance_extended(cluster, batch, window, steps);
+        batch_advance_extended(cluster, batch, steps);
     }
 }
 
-/* What windowed layers read of the decoders' contexts: the sum of min(context, window). */
+/* What windowed layers read of the decoders' contexts: the sum of min(context, window), the window in their units. */
 static inline int64_t batch_window_context(const struct batch *batch, int64_t window) {
     return batch->growing_context + (batch->decoding - batch->growing) * window;
 }

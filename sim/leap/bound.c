@@ -25,7 +25,8 @@ static int64_t steps_to_next_end(const struct leap_replica *replica) {
     const struct batch *batch = &replica->batch;
     bool pending = batch->prefilling_count > 0 || replica->waiting.count > 0;
     int64_t steps = least(batch_next_end(batch) - batch->steps, STRETCH_STEPS_MAX);
-    return pending ? least(steps, replica->shortest_output - 1) : steps;
+    int64_t shortest = batch_steps_to(batch, (replica->shortest_output - 1) << batch->shift);
+    return pending ? least(steps, shortest) : steps;
 }
 
 int64_t leap_next_end(const struct cluster *cluster, uint32_t index) {
@@ -40,7 +41,8 @@ int64_t leap_next_end(const struct cluster *cluster, uint32_t index) {
         return replica->event_key;
     }
     int64_t slope = replica->shared->slope;
-    struct series line = {.first = fixed + slope * work->decode_context, .growth = slope * work->decode_seqs};
+    struct series line = {.first = fixed + slope * work->decode_context,
+                          .growth = slope * work->decode_seqs * replica->batch.advance};
     int64_t key = key_of_instant(replica->start + series_sum(line, series_fitting(line, steps)));
     return key > replica->event_key ? key : replica->event_key;
 }

@@ -14,10 +14,24 @@ const struct leap_policy *leap_policy_of(enum batching_policy policy) {
 }
 
 int64_t leap_free_blocks(const struct leap_replica *replica, int64_t ahead) {
+    const struct batch *batch = &replica->batch;
     int64_t free_blocks = replica->config->num_gpu_blocks - replica->held_blocks;
-    return replica->shared->keeps_blocks
-               ? free_blocks
-               : free_blocks - batch_blocks(&replica->batch, replica->config->block_size, ahead);
+    int64_t size = replica->config->block_size;
+    if (replica->shared->keeps_blocks) {
+        return free_blocks;
+    }
+    if (batch->shift == 0) {
+        return free_blocks - batch_blocks(batch, size, ahead);
+    }
+    int64_t steps = ahead > 0 ? ahead - 1 : 0, tokens = ahead > 0 ? pool_decode_tokens(replica->config) : 0;
+    return free_blocks - batch_blocks_speculative(replica->shared->cluster, batch, size, steps, tokens);
+}
+
+int64_t leap_most_tokens_speculative(const struct leap_replica *replica, int64_t ahead) {
+    const struct batch *batch = &replica->batch;
+    int64_t steps = ahead > 0 ? ahead - 1 : 0, tokens = ahead > 0 ? pool_decode_tokens(replica->config) : 0;
+    int64_t contexts = (batch->context + steps * batch->decoding * batch->advance) >> batch->shift;
+    return contexts + batch->decoding * (tokens + replica->shared->block_size - 1);
 }
 
 bool leap_hold(struct leap_replica *replica, struct progress *progress, int64_t tokens) {
@@ -73,7 +87,7 @@ void leap_give_chunk(struct cluster *cluster, struct leap_replica *replica, uint
 
 void leap_count_decoders_extended(struct leap_replica *replica) {
     const struct batch *batch = &replica->batch;
-    const int64_t window = replica->shared->window;
+    const int64_t window = replica->shared->window_context;
     replica->work.decode_window_context = batch_window_context(batch, window);
     for (uint32_t i = 0; i < batch->rank_count; i++) {
         const struct batch_rank *rank = &batch->ranks[i];
@@ -94,13 +108,13 @@ uint32_t leap_preempt_latest(struct cluster *cluster, struct leap_replica *repli
     batch_remove(cluster, replica, index);
     struct progress *progress = request->progress;
     replica->held_blocks -= progress->blocks;
-    replica->kv_tokens -= progress->computed;
+    replica->kv_tokens -= progress_context(replica->config, progress);
     progress->blocks = 0;
     if (replica->config->batching.on_preempt == ON_PREEMPT_RESTART) {
         progress->emitted = 0;
     }
     progress->target = request_input(request) + progress->emitted;
-    progress->computed = 0;
+    progress->computed = progress->fraction = 0;
     progress->preemptions++;
     replica->preempted = true;
     int64_t key = key_of_instant(now);
@@ -149,7 +163,7 @@ static bool prefillers_come_last(const struct cluster *cluster, const struct bat
 static bool nothing_is_short(const struct cluster *cluster, const struct leap_replica *replica) {
     const struct batch *batch = &replica->batch;
     const struct batching_config *batching = &replica->config->batching;
-    int64_t tokens = batch->decoding;
+    int64_t tokens = batch->decoding * pool_decode_tokens(replica->config);
     int64_t blocks = 0;
     for (size_t i = 0; i < batch->prefilling_count; i++) {
         const struct request *request = cluster_request(cluster, batch->prefilling[i]);
@@ -180,7 +194,8 @@ static bool serve_prefiller(struct cluster *cluster, struct leap_replica *replic
 static int64_t serve_by_sums(struct cluster *cluster, struct leap_replica *replica, i128 now, bool *preempted) {
     struct batch *batch = &replica->batch;
     leap_give_decoders(cluster, replica, now, preempted);
-    int64_t budget = replica->config->batching.max_num_batched_tokens - batch->decoding;
+    int64_t budget = replica->config->batching.max_num_batched_tokens;
+    budget -= batch->decoding * pool_decode_tokens(replica->config);
     for (size_t i = 0; i < batch->prefilling_count && budget > 0;) {
         i += serve_prefiller(cluster, replica, batch->prefilling[i], &budget, now, preempted);
     }

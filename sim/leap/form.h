@@ -27,18 +27,26 @@ static inline int64_t leap_blocks_for(const struct leap_replica *replica, int64_
 
 /* A request comes to the replica (+1) or leaves it (-1). */
 static inline void leap_promise(struct leap_replica *replica, const struct request *request, int64_t sign) {
-    replica->promised_blocks += sign * leap_blocks_for(replica, request_input(request) + request_output(request));
+    int64_t tokens = pool_final_tokens(replica->config, request_input(request), request_output(request)) + 1;
+    replica->promised_blocks += sign * leap_blocks_for(replica, tokens);
 }
 
-/* The number of blocks that are free besides those that hold the decoders' contexts `ahead` steps from now. */
+/* The number of blocks that are free besides those that hold the decoders' contexts `ahead` steps from now; where the pool speculates, that they
+ * hold for the step before, drafts included. */
 int64_t leap_free_blocks(const struct leap_replica *replica, int64_t ahead);
+
+/* Tokens of the blocks that decoders hold `ahead` steps from now, at most, where the pool speculates. */
+int64_t leap_most_tokens_speculative(const struct leap_replica *replica, int64_t ahead);
 
 /* Whether `blocks` are, most often without counting: there are, even if every decoder's last block has but one token. */
 static inline bool leap_have_blocks(const struct leap_replica *replica, int64_t ahead, int64_t blocks) {
     const struct batch *batch = &replica->batch;
     const struct leap_pool *shared = replica->shared;
-    int64_t most = batch->context + batch->decoding * (ahead + shared->block_size - 1) +
-                   (replica->held_blocks + blocks) * shared->block_size;
+    int64_t most = batch->context + batch->decoding * (ahead + shared->block_size - 1);
+    if (batch->shift > 0) {
+        most = leap_most_tokens_speculative(replica, ahead);
+    }
+    most += (replica->held_blocks + blocks) * shared->block_size;
     return most <= shared->token_capacity || leap_free_blocks(replica, ahead) >= blocks;
 }
 

@@ -37,7 +37,7 @@ static bool serve_decoders(struct leap_replica *replica, int64_t *budget) {
     }
     replica->granted = 1;
     leap_count_decoders(replica);
-    *budget = replica->config->batching.max_num_batched_tokens - batch->decoding;
+    *budget = replica->config->batching.max_num_batched_tokens - batch->decoding * pool_decode_tokens(replica->config);
     return true;
 }
 

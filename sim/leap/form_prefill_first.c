@@ -32,9 +32,12 @@ static int64_t tokens_of_head(const struct batching_config *batching, const stru
     return can_never_fit && budget == step_budget(batching) ? request_target(head) : 0;
 }
 
+static int64_t emitted_of(const struct leap_replica *replica, const struct request *request) {
+    return request->decoding ? batch_emitted(&replica->batch, request) : leap_emitted(request);
+}
+
 static int64_t tokens_ahead(const struct leap_replica *replica, const struct request *request) {
-    int64_t rest =
-        request->decoding ? request->end_step - replica->batch.steps : request_output(request) - leap_emitted(request);
+    int64_t rest = request_output(request) - emitted_of(replica, request);
     return rest < ESTIMATE_TOKENS_MAX ? rest : ESTIMATE_TOKENS_MAX;
 }
 
@@ -72,9 +75,7 @@ static void update_ratio(const struct cluster *cluster, struct leap_replica *rep
     int64_t generated = 0, asked = 1;
     for (uint32_t i = replica->batch.first; i != BATCH_NONE; i = cluster_request(cluster, i)->next) {
         const struct request *request = cluster_request(cluster, i);
-        int64_t emitted = request->decoding ? request_output(request) - (request->end_step - replica->batch.steps)
-                                            : leap_emitted(request);
-        generated += emitted + ESTIMATE_RETRACT_STEPS;
+        generated += emitted_of(replica, request) + ESTIMATE_RETRACT_STEPS;
         asked += request_output(request);
     }
     i128 share = ((i128)generated << NEW_TOKEN_RATIO_SHIFT) / asked;

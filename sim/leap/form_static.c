@@ -9,7 +9,7 @@ static int64_t blocks_at_end(const struct cluster *cluster, const struct leap_re
     int64_t blocks = 0;
     for (size_t i = 0; i < count; i++) {
         int64_t input = request_input(cluster_request(cluster, leap_waiting_at(replica, i)));
-        blocks += leap_blocks_for(replica, input + longest - 1);
+        blocks += leap_blocks_for(replica, pool_final_tokens(replica->config, input, longest));
     }
     return blocks;
 }
@@ -47,7 +47,8 @@ static void form_batch(struct cluster *cluster, struct leap_replica *replica, i1
         for (size_t i = 0; i < count; i++) {
             const struct request *request = cluster_request(cluster, leap_waiting_at(replica, 0));
             leap_admit_head(cluster, replica, now);
-            CHECK(leap_hold(replica, request->progress, request_input(request) + longest - 1));
+            int64_t tokens = pool_final_tokens(replica->config, request_input(request), longest);
+            CHECK(leap_hold(replica, request->progress, tokens));
         }
     }
 }

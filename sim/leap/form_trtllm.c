@@ -11,8 +11,9 @@ static int64_t tokens_of_newcomer(const struct batching_config *batching, const 
 }
 
 static int64_t tokens_to_hold(const struct leap_replica *replica, const struct request *request) {
-    return replica->shared->keeps_blocks ? request_input(request) + request_output(request) - 1
-                                         : request_target(request);
+    return replica->shared->keeps_blocks
+               ? pool_final_tokens(replica->config, request_input(request), request_output(request))
+               : request_target(request);
 }
 
 /* How many of the waiting join this step, and the tokens of theirs in it. */

@@ -214,8 +214,8 @@ static void one_step_ended(struct cluster *cluster, struct leap_replica *replica
 
 static struct step_amounts amounts_ahead(const struct leap_replica *replica, int64_t ahead) {
     struct step_work work = replica->work;
-    work.decode_context += ahead * work.decode_seqs;
-    work.decode_window_context += ahead * replica->batch.growing;
+    work.decode_context += ahead * work.decode_seqs * replica->batch.advance;
+    work.decode_window_context += ahead * replica->batch.growing * replica->batch.advance;
     i128 duration = replica->planned == 1 ? replica->end - replica->start : series_term(replica->durations, ahead);
     return step_model_amounts(replica->config->step_model, &work, duration);
 }
@@ -261,7 +261,7 @@ static void sum_window(const struct leap_replica *replica, struct step_sums *sum
     if (replica->shared->window > 0) {
         const int64_t steps = replica->planned;
         i128 context = (i128)replica->work.decode_window_context * steps;
-        context += (i128)replica->batch.growing * triangle(steps);
+        context += (i128)replica->batch.growing * replica->batch.advance * triangle(steps);
         step_model_sum_window(&replica->work, steps, context, sums);
     }
 }
@@ -300,8 +300,9 @@ static void add_plain(struct cluster *cluster, struct leap_replica *replica) {
     i128 context = work->decode_context;
     i128 kv_tokens = (i128)time * replica->kv_tokens;
     if (steps > 1) {
-        context = (i128)work->decode_context * steps + (i128)work->decode_seqs * triangle(steps);
-        kv_tokens += work->decode_seqs * series_moment(replica->durations, steps);
+        const int64_t growth = work->decode_seqs * replica->batch.advance; /* of contexts in a step */
+        context = (i128)work->decode_context * steps + (i128)growth * triangle(steps);
+        kv_tokens += growth * series_moment(replica->durations, steps);
     }
     int64_t served = work->prefill_seqs + work->decode_seqs;
     i128 batch = (i128)time * served;
@@ -329,6 +330,7 @@ void leap_meter_stretch(struct cluster *cluster, struct leap_replica *replica) {
 }
 
 static void flush_tokens(struct cluster *cluster, struct leap_replica *replica) {
+    batch_count(cluster, &replica->batch);
     for (size_t i = 0; i < cluster->config->workload_count; i++) {
         struct decoder_count *counts = &replica->batch.by_workload[i];
         cluster->outcome->workloads[i].tokens[replica->pool].output += counts->emitted;

@@ -18,21 +18,34 @@ static const struct rank_work *ranks_ahead(const struct leap_replica *replica, i
     for (uint32_t i = 0; i < batch->rank_count; i++) {
         const struct rank_work *now = &replica->rank_works[i];
         replica->ranks_ahead[i] = (struct rank_work){
-            .decode_context = now->decode_context + ahead * batch->ranks[i].decoding,
-            .decode_window_context = now->decode_window_context + ahead * batch->ranks[i].growing,
+            .decode_context = now->decode_context + ahead * batch->ranks[i].decoding * batch->advance,
+            .decode_window_context = now->decode_window_context + ahead * batch->ranks[i].growing * batch->advance,
         };
     }
     return replica->ranks_ahead;
 }
 
 i128 leap_decode_duration_of_model(const struct leap_replica *replica, int64_t ahead) {
+    const int64_t growth = ahead * replica->batch.advance; /* of each context */
     struct step_work work = {
         .decode_seqs = replica->work.decode_seqs,
-        .decode_context = replica->work.decode_context + ahead * replica->work.decode_seqs,
-        .decode_window_context = replica->work.decode_window_context + ahead * replica->batch.growing,
+        .decode_context = replica->work.decode_context + growth * replica->work.decode_seqs,
+        .decode_window_context = replica->work.decode_window_context + growth * replica->batch.growing,
         .ranks = ranks_ahead(replica, ahead),
     };
     return step_model_duration(replica->config->step_model, &work);
+}
+
+/* The same where blocks are counted one by one: what is held only grows with the steps. */
+static int64_t speculative_steps_with_blocks(const struct leap_replica *replica, int64_t limit) {
+    int64_t fits = 1, beyond = limit + 1;
+    while (beyond - fits > 1) {
+        int64_t middle = fits + (beyond - fits) / 2;
+        bool last = leap_have_blocks(replica, middle, 0);
+        fits = last ? middle : fits;
+        beyond = last ? beyond : middle;
+    }
+    return fits;
 }
 
 /* Steps for which blocks last; those of the first are taken already. */
@@ -40,6 +53,9 @@ static int64_t steps_with_blocks(const struct leap_replica *replica, int64_t lim
     const struct batch *batch = &replica->batch;
     if (replica->shared->keeps_blocks || leap_have_blocks(replica, limit, 0)) {
         return limit;
+    }
+    if (batch->shift > 0) {
+        return speculative_steps_with_blocks(replica, limit);
     }
     int64_t size = replica->config->block_size;
     int64_t free_blocks = leap_free_blocks(replica, 1);
@@ -63,7 +79,8 @@ static int64_t straight_steps(struct leap_replica *replica, int64_t limit, int64
     struct series *line = &replica->durations;
     int64_t fixed;
     if (leap_is_straight(replica, limit, &fixed)) {
-        *line = (struct series){.first = first, .growth = replica->shared->slope * work->decode_seqs};
+        *line = (struct series){.first = first,
+                                .growth = replica->shared->slope * work->decode_seqs * replica->batch.advance};
         return series_fitting(*line, limit);
     }
     *line = (struct series){.first = first};

@@ -165,7 +165,7 @@ static void record_joined_gaps(struct cluster *cluster, struct leap_replica *rep
             i128 gap = first_end - last_token + replica->config->token_delay;
             recorder_token_gap(&cluster->recorder, request->workload, gap, 1);
         }
-        if (request->progress->preemptions == 0 && !replica->shared->keeps_blocks) {
+        if (request->progress->preemptions == 0 && !replica->shared->keeps_blocks && batch->shift == 0) {
             request_end_progress(&cluster->slab, request); /* nothing sets it apart from now on */
         }
     }
@@ -196,6 +196,10 @@ static void record_gaps(struct cluster *cluster, struct leap_replica *replica, u
 static void count_tokens(struct cluster *cluster, struct leap_replica *replica) {
     struct decoder_count *counts = replica->batch.by_workload;
     bool in_window = cluster_in_window(cluster, key_of_instant(replica->end));
+    if (replica->batch.shift > 0) {
+        batch_count_into(cluster, &replica->batch, in_window, replica->meter.end_cell);
+        return;
+    }
     for (size_t i = 0; i < cluster->config->workload_count; i++) {
         int64_t tokens = counts[i].emitting * replica->planned;
         cluster->token_total += tokens;
@@ -220,9 +224,9 @@ static void decoders_advance(struct cluster *cluster, struct leap_replica *repli
     for (uint32_t i = 0; delivers_tokens(replica) && i < cluster->config->workload_count; i++) {
         record_gaps(cluster, replica, i, first_end, together);
     }
-    batch_advance(cluster, batch, replica->shared->window, steps);
+    batch_advance(cluster, batch, steps);
     batch->last_token_at = replica->end;
-    replica->kv_tokens += steps * batch->decoding;
+    replica->kv_tokens += steps * batch->decoding * batch->advance;
 }
 
 /* ---- end: explicit sequences ---- */
@@ -255,15 +259,19 @@ static void add_tokens(struct cluster *cluster, const struct leap_replica *repli
     }
 }
 
-static void emit_one(struct cluster *cluster, struct leap_replica *replica, struct request *request) {
-    request->progress->emitted++;
-    if (request->progress->emitted <= request->progress->delivered) {
+/* The next `count` tokens of a sequence, or as many as it still has. */
+static void emit(struct cluster *cluster, struct leap_replica *replica, struct request *request, int64_t count) {
+    struct progress *progress = request->progress;
+    int64_t rest = request_output(request) - progress->emitted;
+    progress->emitted += count < rest ? count : rest;
+    if (progress->emitted <= progress->delivered) {
         return;
     }
-    request->progress->delivered = request->progress->emitted;
-    int64_t prompt = request->progress->delivered == 1 ? request_input(request) : 0;
-    cluster->token_total += prompt + 1;
-    const struct token_counts tokens = {.input = prompt, .output = 1};
+    int64_t output = progress->emitted - progress->delivered;
+    int64_t prompt = progress->delivered == 0 ? request_input(request) : 0;
+    progress->delivered = progress->emitted;
+    cluster->token_total += prompt + output;
+    const struct token_counts tokens = {.input = prompt, .output = output};
     add_tokens(cluster, replica, request->workload, &tokens);
     if (delivers_tokens(replica)) {
         deliver(cluster, replica, request);
@@ -286,15 +294,20 @@ static void count_positions(struct cluster *cluster, struct leap_replica *replic
 
 /* A sequence that had a chunk of the step. True if it has its whole target now. */
 static bool advance(struct cluster *cluster, struct leap_replica *replica, struct request *request) {
-    int64_t before = request->progress->computed;
-    request->progress->computed += request->progress->chunk;
-    replica->kv_tokens += request->progress->chunk;
-    request->progress->chunk = 0;
+    struct progress *progress = request->progress;
+    int64_t before = progress->computed, shift = replica->batch.shift;
+    bool decodes = before >= progress->target;
+    int64_t growth = decodes ? replica->batch.advance : progress->chunk << shift;
+    int64_t context = progress_context(replica->config, progress) + growth;
+    progress->computed = context >> shift;
+    progress->fraction = context - (progress->computed << shift);
+    replica->kv_tokens += growth;
+    progress->chunk = 0;
     count_positions(cluster, replica, request, before);
-    if (request->progress->computed < request->progress->target) {
+    if (progress->computed < progress->target) {
         return false;
     }
-    emit_one(cluster, replica, request);
+    emit(cluster, replica, request, decodes ? progress->computed - before : 1);
     return true;
 }
 
@@ -311,6 +324,9 @@ static void end_request(struct cluster *cluster, struct leap_replica *replica, u
 /* Ends a request and lets go of it. */
 static void finish(struct cluster *cluster, struct leap_replica *replica, uint32_t index) {
     struct request *request = cluster_request(cluster, index);
+    if (request->decoding && replica->batch.shift > 0) {
+        batch_settle(cluster, &replica->batch, request); /* counts its last tokens */
+    }
     struct progress progress = request->decoding ? batch_progress_of(&replica->batch, request) : *request->progress;
     batch_remove(cluster, replica, index);
     if (!request->ended) {
@@ -318,7 +334,7 @@ static void finish(struct cluster *cluster, struct leap_replica *replica, uint32
     }
     leap_promise(replica, request, -1);
     replica->held_blocks -= progress.blocks;
-    replica->kv_tokens -= progress.computed;
+    replica->kv_tokens -= progress_context(replica->config, &progress);
     CHECK(replica->held_blocks >= 0);
     if (request->has_progress) {
         request->progress->blocks = 0;
@@ -557,16 +573,18 @@ static bool is_extended(const struct step_model *model) {
     return step_model_window(model) > 0 || step_model_host(model, 1) > 0 || step_model_ranks(model) > 1;
 }
 
-static void init_pool(struct leap_pool *pool, const struct pool_config *config) {
+static void init_pool(const struct cluster *cluster, struct leap_pool *pool, const struct pool_config *config) {
     const struct batching_config *batching = &config->batching;
     int64_t tokens;
     bool fits = !__builtin_mul_overflow(config->num_gpu_blocks, config->block_size, &tokens) && tokens < INT64_MAX / 2;
     *pool = (struct leap_pool){
+        .cluster = cluster,
         .config = config,
         .policy = leap_policy_of(batching->policy),
         .slope = step_model_slope(config->step_model),
         .window_slope = step_model_window_slope(config->step_model),
         .window = step_model_window(config->step_model),
+        .window_context = step_model_window(config->step_model) << pool_context_shift(config),
         .extended = is_extended(config->step_model),
         .straight = step_model_quantum(config->step_model) == 0,
         .never_capped = step_model_decodes_never_capped(config->step_model, batching_slots(batching)),
@@ -597,7 +615,7 @@ static void init_replica(struct cluster *cluster, uint32_t index, uint32_t pool)
         .event_class = EVENT_STEP_START,
     };
     int64_t ranks = step_model_ranks(config->step_model);
-    batch_init(&replica->batch, config->block_size, cluster->config->workload_count, ranks);
+    batch_init(&replica->batch, config, cluster->config->workload_count);
     if (ranks > 1) {
         replica->rank_works = xcalloc((size_t)ranks, sizeof *replica->rank_works);
         replica->ranks_ahead = xcalloc((size_t)ranks, sizeof *replica->ranks_ahead);
@@ -611,7 +629,7 @@ static void init(struct cluster *cluster) {
     state->replicas = xgrow_aligned(NULL, 0, cluster->replica_count, sizeof *state->replicas);
     state->pools = xcalloc(cluster->config->pool_count, sizeof *state->pools);
     for (uint32_t pool = 0; pool < cluster->config->pool_count; pool++) {
-        init_pool(&state->pools[pool], &cluster->config->pools[pool]);
+        init_pool(cluster, &state->pools[pool], &cluster->config->pools[pool]);
         for (uint32_t i = cluster->pools[pool].begin; i < cluster->pools[pool].end; i++) {
             init_replica(cluster, i, pool);
         }
@@ -655,6 +673,12 @@ static struct progress progress_of(const struct cluster *cluster, uint32_t index
     return request->has_progress ? *request->progress : progress_none(request);
 }
 
+static void count_all(struct cluster *cluster) {
+    for (uint32_t i = 0; i < cluster->replica_count; i++) {
+        batch_count(cluster, &leap_replica_at(cluster, i)->batch);
+    }
+}
+
 static i128 last_end(const struct cluster *cluster, uint32_t index) {
     const struct leap_replica *replica = leap_replica_at(cluster, index);
     return replica->stepping ? 0 : replica->end;
@@ -675,6 +699,7 @@ const struct engine leap_engine = {
     .next_end = leap_next_end,
     .last_end = last_end,
     .progress_of = progress_of,
+    .count_tokens = count_all,
     .close = close_replica,
     .close_pool = leap_meter_close_pool,
 };

@@ -8,22 +8,24 @@
 
 /* What the replicas of a pool share. */
 struct leap_pool {
+    const struct cluster *cluster; /* borrowed */
     const struct pool_config *config;
     const struct leap_policy *policy;
     /* Steps of n decodes, all of which take a key or more and have no quantum, have the fixed part decode_fixed[n], where that is not 0, n below
      * `decode_fixed_count`. Up to `straight_context` they take it + slope x context, in 64 bits; -1: they take more than a line says. */
     int64_t *decode_fixed; /* owned */
     int64_t decode_fixed_count, straight_context;
-    int64_t slope;        /* of every step's line, */
-    int64_t window_slope; /* and in windowed context */
-    int64_t window;       /* tokens; 0: no windowed layers */
-    bool extended;        /* a step's time is more than a line: windowed layers, ranks, a host that may take longer */
-    bool straight;        /* no quantum: durations lie on their line */
-    bool never_capped;    /* see step_model_decodes_never_capped */
-    bool keeps_blocks;    /* blocks are held from the start to the end: static, and where they are reserved */
-    bool delivers_tokens; /* not batch by batch */
-    bool bounded;         /* see bound.c: steps grow with the batch, and requests leave it when they end */
-    int block_shift;      /* of a block size that is a power of two; else -1 */
+    int64_t slope;          /* of every step's line, */
+    int64_t window_slope;   /* and in windowed context */
+    int64_t window;         /* tokens; 0: no windowed layers */
+    int64_t window_context; /* the same in units of contexts */
+    bool extended;          /* a step's time is more than a line: windowed layers, ranks, a host that may take longer */
+    bool straight;          /* no quantum: durations lie on their line */
+    bool never_capped;      /* see step_model_decodes_never_capped */
+    bool keeps_blocks;      /* blocks are held from the start to the end: static, and where they are reserved */
+    bool delivers_tokens;   /* not batch by batch */
+    bool bounded;           /* see bound.c: steps grow with the batch, and requests leave it when they end */
+    int block_shift;        /* of a block size that is a power of two; else -1 */
     int64_t block_size;
     int64_t token_capacity; /* num_gpu_blocks in tokens; -1: beyond 64 bits, or blocks do not follow from contexts */
 };
@@ -114,7 +116,7 @@ static inline bool leap_is_straight(const struct leap_replica *replica, int64_t 
     const struct step_work *work = &replica->work;
     int64_t decodes = work->decode_seqs;
     *fixed = decodes < shared->decode_fixed_count ? shared->decode_fixed[decodes] : 0;
-    return *fixed > 0 && work->decode_context + ahead * decodes <= shared->straight_context;
+    return *fixed > 0 && work->decode_context + ahead * decodes * replica->batch.advance <= shared->straight_context;
 }
 
 /* plan.c: the same as the next, slowly. */
@@ -124,15 +126,15 @@ i128 leap_decode_duration_of_model(const struct leap_replica *replica, int64_t a
 static inline i128 leap_decode_duration(const struct leap_replica *replica, int64_t ahead) {
     const struct leap_pool *shared = replica->shared;
     const struct step_work *work = &replica->work;
-    int64_t decodes = work->decode_seqs;
+    int64_t decodes = work->decode_seqs, growth = ahead * replica->batch.advance; /* of each context */
     int64_t fixed;
     if (leap_is_straight(replica, ahead, &fixed)) {
-        return fixed + shared->slope * (work->decode_context + ahead * decodes);
+        return fixed + shared->slope * (work->decode_context + growth * decodes);
     }
     if (fixed > 0 && shared->extended) {
         i128 host = step_model_host(replica->config->step_model, decodes);
-        i128 duration = fixed + (i128)shared->slope * (work->decode_context + ahead * decodes);
-        duration += (i128)shared->window_slope * (work->decode_window_context + ahead * replica->batch.growing);
+        i128 duration = fixed + (i128)shared->slope * (work->decode_context + growth * decodes);
+        duration += (i128)shared->window_slope * (work->decode_window_context + growth * replica->batch.growing);
         return duration > host ? duration : host;
     }
     return leap_decode_duration_of_model(replica, ahead);

@@ -3,10 +3,11 @@
 #include "base/check.h"
 #include "sim/leap/form.h"
 
-static int64_t tokens_wanted(const struct batching_config *batching, const struct request *request, int64_t budget) {
+static int64_t tokens_wanted(const struct pool_config *config, const struct request *request, int64_t budget) {
+    const struct batching_config *batching = &config->batching;
     int64_t rest = leap_target_left(request);
     if (rest <= 0) {
-        return 1;
+        return pool_decode_tokens(config);
     }
     rest = rest < budget ? rest : budget;
     return batching->chunk > 0 && batching->chunk < rest ? batching->chunk : rest;
@@ -19,13 +20,14 @@ static void give(struct cluster *cluster, struct leap_replica *replica, uint32_t
         leap_give_chunk(cluster, replica, index, tokens, now);
         return;
     }
-    progress->chunk = 1;
+    int64_t context = progress_context(replica->config, progress);
+    progress->chunk = tokens;
     replica->work.decode_seqs++;
-    replica->work.decode_context += progress->computed;
-    int64_t window_context = windowed_context(replica->shared->window, progress->computed);
+    replica->work.decode_context += context;
+    int64_t window_context = windowed_context(replica->shared->window_context, context);
     replica->work.decode_window_context += window_context;
     if (replica->rank_works != NULL) {
-        replica->rank_works[request->rank].decode_context += progress->computed;
+        replica->rank_works[request->rank].decode_context += context;
         replica->rank_works[request->rank].decode_window_context += window_context;
     }
 }
@@ -48,7 +50,10 @@ int64_t leap_walk(struct cluster *cluster, struct leap_replica *replica, int64_t
     batch_dissolve(cluster, replica);
     replica->walked = true;
     for (uint32_t index = batch->first; index != BATCH_NONE && budget > 0;) {
-        int64_t tokens = tokens_wanted(&replica->config->batching, cluster_request(cluster, index), budget);
+        int64_t tokens = tokens_wanted(replica->config, cluster_request(cluster, index), budget);
+        if (tokens > budget) {
+            break;
+        }
         if (!make_room(cluster, replica, index, tokens, now, preempted)) {
             break;
         }

@@ -25,13 +25,25 @@ static inline bool kv_hold(struct replica *replica, const struct request *reques
     return true;
 }
 
+/* Gives back what a decode held for drafts that were not accepted; not where blocks are held to the end. */
+static inline void kv_trim(struct replica *replica, struct progress *progress) {
+    const struct batching_config *batching = &replica->config->batching;
+    bool keeps = batching->policy == BATCHING_STATIC || batching->kv_admission == KV_ADMISSION_RESERVE;
+    int64_t spare = progress->blocks - kv_blocks_for(replica->config, progress->computed);
+    if (!keeps && spare > 0) {
+        replica->free_blocks += spare;
+        progress->blocks -= spare;
+    }
+}
+
 /* Gives back all that `request` holds: it has computed nothing then. */
 static inline void kv_release(struct replica *replica, const struct request *request) {
     struct progress *progress = request->progress;
     replica->free_blocks += progress->blocks;
-    replica->kv_tokens -= progress->computed;
+    replica->kv_tokens -= progress_context(replica->config, progress);
     progress->blocks = 0;
     progress->computed = 0;
+    progress->fraction = 0;
     CHECK(replica->free_blocks <= replica->config->num_gpu_blocks);
 }
 

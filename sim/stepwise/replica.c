@@ -126,47 +126,67 @@ static void count_tokens(struct cluster *cluster, const struct replica *replica,
     }
 }
 
-/* The next output position. After a restart the first ones are old to the client. */
-static void emit_token(struct cluster *cluster, struct replica *replica, struct request *request) {
+/* The next output positions, which reach the client together. After a restart the first ones are old to it. */
+static void emit_tokens(struct cluster *cluster, struct replica *replica, struct request *request, int64_t count) {
     struct progress *progress = request->progress;
     i128 now = replica->step_end;
-    progress->emitted++;
-    if (progress->emitted <= progress->delivered) {
+    progress->emitted += count;
+    int64_t output = progress->emitted - progress->delivered;
+    if (output <= 0) {
         return;
     }
+    int64_t prompt = progress->delivered == 0 ? request_input(request) : 0;
     progress->delivered = progress->emitted;
-    int64_t prompt = progress->delivered == 1 ? request_input(request) : 0;
-    cluster->token_total += prompt + 1;
-    const struct token_counts tokens = {.input = prompt, .output = 1};
+    cluster->token_total += prompt + output;
+    const struct token_counts tokens = {.input = prompt, .output = output};
     count_tokens(cluster, replica, request->workload, &tokens);
     if (!delivers_by_batch(replica)) {
         deliver(cluster, replica, request, now);
     }
 }
 
-/* Counts the positions that a request computed in this step. */
-static void count_computed(struct cluster *cluster, struct replica *replica, struct request *request, bool prefill) {
+/* Counts the positions that a request computed in this step: the last `computed` of them. */
+static void count_computed(struct cluster *cluster, struct replica *replica, struct request *request, int64_t computed,
+                           bool prefill) {
     struct progress *progress = request->progress;
     int64_t again = progress->computed < progress->high_water ? progress->computed : progress->high_water;
-    again -= progress->computed - progress->chunk;
-    const struct token_counts tokens = {.recomputed = again > 0 ? again : 0,
-                                        .prefilled = prefill ? progress->chunk : 0};
+    again -= progress->computed - computed;
+    const struct token_counts tokens = {.recomputed = again > 0 ? again : 0, .prefilled = prefill ? computed : 0};
     count_tokens(cluster, replica, request->workload, &tokens);
     if (progress->computed > progress->high_water) {
         progress->high_water = progress->computed;
     }
 }
 
+/* A decode's context grows by 1 + what is accepted on average; whole tokens come out. Returns them. */
+static int64_t advance_decode(struct replica *replica, struct progress *progress) {
+    const struct pool_config *config = replica->config;
+    int64_t before = progress->computed;
+    int64_t context = progress_context(config, progress) + pool_advance(config);
+    progress->computed = context >> pool_context_shift(config);
+    progress->fraction = context - (progress->computed << pool_context_shift(config));
+    replica->kv_tokens += pool_advance(config);
+    kv_trim(replica, progress);
+    return progress->computed - before;
+}
+
+static int64_t advance_prompt(struct replica *replica, struct progress *progress) {
+    progress->computed += progress->chunk;
+    replica->kv_tokens += progress->chunk << pool_context_shift(replica->config);
+    return progress->chunk;
+}
+
 /* What the step that has ended did for one sequence. */
 static void advance(struct cluster *cluster, struct replica *replica, struct request *request) {
     struct progress *progress = request->progress;
     bool prefill = progress->computed < progress->target;
-    progress->computed += progress->chunk;
-    replica->kv_tokens += progress->chunk;
-    if (progress->emitted < request_output(request)) {
-        count_computed(cluster, replica, request, prefill);
+    int64_t computed = prefill ? advance_prompt(replica, progress) : advance_decode(replica, progress);
+    int64_t rest = request_output(request) - progress->emitted;
+    if (rest > 0) {
+        count_computed(cluster, replica, request, computed, prefill);
         if (progress->computed >= progress->target) {
-            emit_token(cluster, replica, request);
+            int64_t emitted = prefill ? 1 : computed;
+            emit_tokens(cluster, replica, request, emitted < rest ? emitted : rest);
         }
     }
     progress->chunk = 0;

@@ -25,7 +25,7 @@ struct replica {
     struct queue waiting;     /* its own */
     struct queue *pool_queue; /* borrowed: of the pool under central-queue, else NULL */
     int64_t free_blocks;
-    int64_t kv_tokens;  /* whose KV is held: what its running sequences have computed */
+    int64_t kv_tokens;  /* whose KV is held: what its running sequences have computed, in units of contexts */
     bool stepping;      /* a step is in progress */
     bool start_pending; /* a step start is in the calendar for the next boundary */
     i128 step_start;

@@ -81,8 +81,10 @@ static void give_rank(struct replica *replica, const struct request *request, in
         rank->prefill_attention_x2 += attention_x2_of_chunk(progress->computed, tokens);
         rank->prefill_window_attention_x2 += window_attention_x2_of_chunk(window, progress->computed, tokens);
     } else {
-        rank->decode_context += progress->computed;
-        rank->decode_window_context += windowed_context(window, progress->computed);
+        const struct pool_config *config = replica->config;
+        int64_t context = progress_context(config, progress);
+        rank->decode_context += context;
+        rank->decode_window_context += windowed_context(window << pool_context_shift(config), context);
     }
 }
 
@@ -102,9 +104,10 @@ void schedule_give(struct cluster *cluster, struct replica *replica, uint32_t in
         work->prefill_attention_x2 += attention_x2_of_chunk(progress->computed, tokens);
         work->prefill_window_attention_x2 += window_attention_x2_of_chunk(window, progress->computed, tokens);
     } else {
+        int64_t context = progress_context(replica->config, progress);
         work->decode_seqs++;
-        work->decode_context += progress->computed;
-        work->decode_window_context += windowed_context(window, progress->computed);
+        work->decode_context += context;
+        work->decode_window_context += windowed_context(window << pool_context_shift(replica->config), context);
     }
     if (replica->ranks != NULL) {
         give_rank(replica, request, tokens);
@@ -150,11 +153,8 @@ static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-int64_t schedule_tokens_wanted(const struct batching_config *batching, const struct request *request, int64_t budget) {
+int64_t schedule_chunk_wanted(const struct batching_config *batching, const struct request *request, int64_t budget) {
     const struct progress *progress = request->progress;
-    if (progress->computed >= progress->target) {
-        return 1;
-    }
     int64_t rest = least(progress->target - progress->computed, budget);
     return batching->chunk > 0 ? least(rest, batching->chunk) : rest;
 }
@@ -164,7 +164,13 @@ int64_t schedule_serve_running(struct cluster *cluster, struct replica *replica,
     int64_t budget = batching->max_num_batched_tokens;
     for (size_t i = 0; i < replica->running_count && budget > 0; i++) {
         uint32_t index = replica->running[i];
-        int64_t tokens = schedule_tokens_wanted(batching, cluster_request(cluster, index), budget);
+        const struct request *request = cluster_request(cluster, index);
+        bool decodes = request->progress->computed >= request->progress->target;
+        int64_t tokens =
+            decodes ? pool_decode_tokens(replica->config) : schedule_chunk_wanted(batching, request, budget);
+        if (tokens > budget) {
+            break;
+        }
         if (schedule_make_room(cluster, replica, i, tokens, now, preempted)) {
             schedule_give(cluster, replica, index, tokens, now);
             budget -= tokens;

@@ -37,11 +37,10 @@ void schedule_reject_head(struct cluster *cluster, struct replica *replica, i128
 bool schedule_make_room(struct cluster *cluster, struct replica *replica, size_t i, int64_t tokens, i128 now,
                         bool *preempted);
 
-/* The tokens of a running or waiting request that a step with `budget` left serves: one if it decodes, else what is left of its
- * prompt, up to budget and chunk. */
-int64_t schedule_tokens_wanted(const struct batching_config *batching, const struct request *request, int64_t budget);
+/* The tokens of a prompt that a step with `budget` left serves: what is left of it, up to budget and chunk. */
+int64_t schedule_chunk_wanted(const struct batching_config *batching, const struct request *request, int64_t budget);
 
-/* Serves the running in order of admission; returns the budget that is left. */
+/* Serves the running in order of admission, until the budget does not suffice for the next; returns what is left of it. */
 int64_t schedule_serve_running(struct cluster *cluster, struct replica *replica, i128 now, bool *preempted);
 
 /* The policies. */

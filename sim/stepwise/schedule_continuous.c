@@ -22,7 +22,7 @@ static void admit_waiting(struct cluster *cluster, struct replica *replica, i128
     const struct batching_config *batching = &replica->config->batching;
     while (schedule_waiting(replica) > 0 && (int64_t)replica->running_count < batching_slots(batching) && budget > 0) {
         uint32_t index = schedule_waiting_at(replica, 0);
-        int64_t tokens = schedule_tokens_wanted(batching, cluster_request(cluster, index), budget);
+        int64_t tokens = schedule_chunk_wanted(batching, cluster_request(cluster, index), budget);
         if (hold_for_admission(replica, cluster_request(cluster, index), tokens)) {
             schedule_admit_head(cluster, replica, now);
             schedule_give(cluster, replica, index, tokens, now);

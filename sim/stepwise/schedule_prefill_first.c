@@ -133,12 +133,13 @@ static void admit_prompts(struct cluster *cluster, struct replica *replica, i128
 }
 
 static void decode_all(struct cluster *cluster, struct replica *replica, i128 now) {
+    const int64_t tokens = pool_decode_tokens(replica->config);
     bool preempted = false;
     size_t waiting = replica->waiting.count;
     for (size_t i = 0; i < replica->running_count; i++) {
         uint32_t index = replica->running[i];
-        if (schedule_make_room(cluster, replica, i, 1, now, &preempted)) {
-            schedule_give(cluster, replica, index, 1, now);
+        if (schedule_make_room(cluster, replica, i, tokens, now, &preempted)) {
+            schedule_give(cluster, replica, index, tokens, now);
         }
     }
     replica->received += replica->waiting.count - waiting;

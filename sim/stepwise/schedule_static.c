@@ -19,7 +19,7 @@ static int64_t final_blocks(const struct cluster *cluster, const struct replica 
     int64_t blocks = 0;
     for (size_t i = 0; i < count; i++) {
         const struct request *request = cluster_request(cluster, schedule_waiting_at(replica, i));
-        blocks += kv_blocks_for(replica->config, request_input(request) + longest - 1);
+        blocks += kv_blocks_for(replica->config, pool_final_tokens(replica->config, request_input(request), longest));
     }
     return blocks;
 }
@@ -63,7 +63,7 @@ static void form_batch(struct cluster *cluster, struct replica *replica, i128 no
         for (size_t i = 0; i < count; i++) {
             struct request *request = cluster_request(cluster, schedule_waiting_at(replica, 0));
             schedule_admit_head(cluster, replica, now);
-            CHECK(kv_hold(replica, request, request_input(request) + longest - 1));
+            CHECK(kv_hold(replica, request, pool_final_tokens(replica->config, request_input(request), longest)));
         }
     }
 }
@@ -89,7 +89,7 @@ static void form(struct cluster *cluster, struct replica *replica, i128 now, i12
         return;
     }
     for (size_t i = 0; i < replica->running_count; i++) {
-        schedule_give(cluster, replica, replica->running[i], 1, now);
+        schedule_give(cluster, replica, replica->running[i], pool_decode_tokens(replica->config), now);
     }
 }
 

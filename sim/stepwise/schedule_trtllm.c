@@ -12,7 +12,7 @@
 /* The tokens of a newcomer that the step may take; 0: none. A prompt longer than any step (recomputed after a preemption) goes
  * alone. */
 static int64_t newcomer_tokens(const struct batching_config *batching, const struct request *request, int64_t budget) {
-    int64_t tokens = schedule_tokens_wanted(batching, request, budget);
+    int64_t tokens = schedule_chunk_wanted(batching, request, budget);
     if (batching->chunk > 0 || tokens == request->progress->target) {
         return tokens;
     }
@@ -20,9 +20,10 @@ static int64_t newcomer_tokens(const struct batching_config *batching, const str
 }
 
 /* The tokens for which a newcomer takes blocks. */
-static int64_t newcomer_held(const struct batching_config *batching, const struct request *request) {
-    bool reserve = batching->kv_admission == KV_ADMISSION_RESERVE;
-    return reserve ? request_input(request) + request_output(request) - 1 : request->progress->target;
+static int64_t newcomer_held(const struct pool_config *config, const struct request *request) {
+    bool reserve = config->batching.kv_admission == KV_ADMISSION_RESERVE;
+    return reserve ? pool_final_tokens(config, request_input(request), request_output(request))
+                   : request->progress->target;
 }
 
 /* Newcomers that join this step, and their tokens in it. */
@@ -39,7 +40,7 @@ static struct newcomers find_newcomers(const struct cluster *cluster, const stru
     while (found.count < schedule_waiting(replica) && (int64_t)found.count < slots && budget > 0) {
         const struct request *request = cluster_request(cluster, schedule_waiting_at(replica, found.count));
         int64_t tokens = newcomer_tokens(batching, request, budget);
-        blocks -= kv_blocks_for(replica->config, newcomer_held(batching, request));
+        blocks -= kv_blocks_for(replica->config, newcomer_held(replica->config, request));
         if (tokens == 0 || blocks < 0) {
             break;
         }
@@ -74,7 +75,7 @@ static void admit(struct cluster *cluster, struct replica *replica, i128 now, in
         uint32_t index = schedule_waiting_at(replica, 0);
         struct request *request = cluster_request(cluster, index);
         int64_t tokens = newcomer_tokens(batching, request, budget);
-        CHECK(kv_hold(replica, request, newcomer_held(batching, request)));
+        CHECK(kv_hold(replica, request, newcomer_held(replica->config, request)));
         schedule_admit_head(cluster, replica, now);
         schedule_give(cluster, replica, index, tokens, now);
         budget -= tokens;

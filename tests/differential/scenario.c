@@ -396,6 +396,37 @@ static void make_pool(struct dice *dice, struct random_scenario *scenario, size_
     diags_free(diags);
 }
 
+/* Of the drafts: without what a draft model may not have. */
+static struct step_model *make_draft(struct dice *dice, const struct step_model *target) {
+    struct linear_step step;
+    struct work_model work;
+    struct diags *diags = diags_new();
+    make_step(dice, &step);
+    make_work(dice, &work);
+    step.window_tok = 0;
+    step.quantum_s = step.h0_s = step.h1_s = 0;
+    step.attention_dp = target->ranks;
+    struct step_model *model = step_model_new_linear(&step, &work, diags, (struct position){0});
+    CHECK(model != NULL);
+    if (chance(dice, 0.3)) {
+        add_curves(dice, model);
+        model->stages = 0;
+    }
+    diags_free(diags);
+    return model;
+}
+
+/* Speculative decoding: none of the drafts accepted, all of them, or some. */
+static void speculate(struct dice *dice, struct pool_config *pool) {
+    struct step_model *model = (struct step_model *)(uintptr_t)pool->step_model;
+    int64_t drafts = chance(dice, 0.5) ? between(dice, 1, 3) : between(dice, 1, 12);
+    int64_t all = drafts << CONTEXT_SHIFT;
+    pool->speculative.draft_tokens = drafts;
+    pool->speculative.accepted = chance(dice, 0.2) ? 0 : chance(dice, 0.2) ? all : between(dice, 0, all);
+    pool->batching.max_num_batched_tokens += batching_slots(&pool->batching) * drafts;
+    step_model_speculate(model, drafts, chance(dice, 0.5) ? make_draft(dice, model) : NULL);
+}
+
 static void make_requests(struct dice *dice, struct scenario_workload *source, double spacing_s) {
     double kind = uniform(dice);
     double grid_s = chance(dice, 0.3) ? 0.01 : 0; /* on the boundaries of constant steps */
@@ -558,6 +589,12 @@ struct random_scenario *random_scenario_new(uint64_t number) {
     }
     make_window(&dice, config);
     make_series(&dice, scenario);
+    struct dice drafts = {.stream = random_stream_make(number, 0, RANDOM_ARRIVAL, "speculation")};
+    for (size_t i = 0; i < config->pool_count; i++) {
+        if (chance(&drafts, 0.3) && scenario->pools[i].step_model->stages <= 1) {
+            speculate(&drafts, &scenario->pools[i]);
+        }
+    }
     return scenario;
 }
 
@@ -580,6 +617,10 @@ static void print_pool(const struct pool_config *pool, const struct linear_step 
            (int)batching->kv_admission, batching->watermark_blocks, (int)batching->on_preempt, (int)batching->deliver,
            batching->batch_wait_max_tokens, batching->batch_wait_timeout_iters, units_to_s(batching->max_wait),
            pool->max_model_len);
+    if (pool->speculative.draft_tokens > 0) {
+        printf("  drafts %" PRId64 " accepted %" PRId64 " / 1024\n", pool->speculative.draft_tokens,
+               pool->speculative.accepted);
+    }
     printf("  step c0 %g c1 %g c2 %g c3 %g c4 %g quantum %g padding %" PRId64 " x %g\n", step->c0_s, step->c1_s,
            step->c2_s, step->c3_s, step->c4_s, step->quantum_s, step->pad_multiple, step->pad_token_s);
     printf("  window %" PRId64 " c5 %g c6 %g host %g + %g ranks %" PRId64 "\n", step->window_tok, step->c5_s,

@@ -19,7 +19,10 @@ struct throughput_rig {
     struct throughput_machine machine;
     double host_step_s, host_seq_s;
     int64_t attention_dp, pipeline_parallel;
-    bool is_profile; /* kernels with neutral overheads in place of the roofline */
+    bool is_profile;      /* kernels with neutral overheads in place of the roofline */
+    int64_t draft_tokens; /* of speculation; 0: none */
+    double accepted_tok;
+    bool has_draft; /* its model is one layer of the target */
 };
 
 static struct llm llama_8b(void) {
@@ -68,7 +71,7 @@ static struct gpu h100(void) {
     return gpu;
 }
 
-static struct step_model *rig_profile(const struct throughput_rig *rig, const struct work_model *work,
+static struct step_model *rig_profile(const struct throughput_rig *rig, const struct work_model *work, bool is_draft,
                                       struct diags *diags) {
     static const struct profile neutral = {.name = "neutral"};
     const struct position nowhere = {0};
@@ -85,8 +88,29 @@ static struct step_model *rig_profile(const struct throughput_rig *rig, const st
                   .gpus_per_node = 8},
         .micro_batch_tok = 8192,
         .profile = &neutral,
+        .draft_tokens = is_draft ? 0 : rig->draft_tokens,
+        .is_draft = is_draft,
     };
     return step_model_new_profile(&step, work, diags, nowhere);
+}
+
+/* One layer of the target, without the engine's own time. */
+static struct step_model *rig_draft(const struct throughput_rig *target, struct diags *diags) {
+    const struct position nowhere = {0};
+    struct throughput_rig rig = *target;
+    struct work_model work;
+    rig.llm.layers = 1;
+    rig.step.llm = &rig.llm;
+    rig.step.overhead.per_step_s = rig.step.overhead.per_seq_s = rig.step.overhead.per_prefill_step_s = 0;
+    assert_true(work_model_make(&rig.step, &work, diags, nowhere));
+    return rig.is_profile ? rig_profile(&rig, &work, true, diags)
+                          : step_model_new_roofline(&rig.step, &work, diags, nowhere);
+}
+
+static void rig_speculate(struct throughput_rig *rig, struct diags *diags) {
+    if (rig->draft_tokens > 0) {
+        step_model_speculate(rig->model, rig->draft_tokens, rig->has_draft ? rig_draft(rig, diags) : NULL);
+    }
 }
 
 /* Fills `rig`, whose llm and gpu are set. */
@@ -101,15 +125,17 @@ static void rig_make(struct throughput_rig *rig, int64_t tensor_parallel, int64_
     rig->step.pipeline_parallel = rig->pipeline_parallel;
     rig->step.micro_batch_tok = 8192;
     assert_true(work_model_make(&rig->step, &work, diags, nowhere));
-    rig->model =
-        rig->is_profile ? rig_profile(rig, &work, diags) : step_model_new_roofline(&rig->step, &work, diags, nowhere);
+    rig->model = rig->is_profile ? rig_profile(rig, &work, false, diags)
+                                 : step_model_new_roofline(&rig->step, &work, diags, nowhere);
     assert_non_null(rig->model);
+    rig_speculate(rig, diags);
     rig->parts = (struct throughput_parts){
         .step_model = rig->model,
         .roofline = &rig->step,
         .num_gpu_blocks = num_gpu_blocks,
         .block_size = 16,
         .max_num_batched_tokens = 8192 * (rig->pipeline_parallel > 1 ? rig->pipeline_parallel : 1),
+        .accepted_tok = rig->accepted_tok,
         .idle_w = 250 * (double)tensor_parallel,
         .psu_efficiency = 0.94,
         .pue = 1.2,
