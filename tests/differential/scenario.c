@@ -410,7 +410,7 @@ static struct step_model *make_draft(struct dice *dice, const struct step_model 
     CHECK(model != NULL);
     if (chance(dice, 0.3)) {
         add_curves(dice, model);
-        model->stages = 0;
+        model->stages = model->eager = 0;
     }
     diags_free(diags);
     return model;
