@@ -109,6 +109,18 @@ static double ttft_s(const struct operation *operation) {
 
 /* ---- pools ---- */
 
+static bool has_cached_prompts(const struct resolved_point *point, size_t pool) {
+    for (size_t w = 0; w < point->sim.workload_count; w++) {
+        const struct workload_config *workload = &point->sim.workloads[w];
+        for (size_t i = 0; workload->cached_input_share > 0 && i < workload->pool_count; i++) {
+            if (workload->pools[i] == pool) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* Whether the formulas speak of this pool. */
 static bool is_covered(const struct resolved_point *point, size_t pool, const struct analytic_mix *mix) {
     const struct pool_config *config = &point->sim.pools[pool];
@@ -118,7 +130,7 @@ static bool is_covered(const struct resolved_point *point, size_t pool, const st
     const bool chunks = batching->chunk > 0 && batching->chunk < batching->max_num_batched_tokens;
     const bool captured = roofline != NULL && roofline->capture_count > 0;
     const bool clients_elsewhere = mix->clients > 0 && (mix->workloads > 1 || mix->shared);
-    return batching->policy == BATCHING_CONTINUOUS && !chunks && !captured &&
+    return batching->policy == BATCHING_CONTINUOUS && !chunks && !captured && !has_cached_prompts(point, pool) &&
            step_model_quantum(config->step_model) == 0 && !clients_elsewhere && (by_turns || !mix->shared);
 }
 

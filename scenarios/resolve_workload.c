@@ -1,4 +1,5 @@
 /* A workload: who asks for what, where, and how fast it must be answered. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -371,6 +372,8 @@ bool resolve_workload(struct resolver *resolver, const struct view *view, size_t
     if (!resolver->all_usable) {
         return false;
     }
+    config->cached_input_share =
+        (int64_t)nearbyint(view_number(view, "cached_input_share") * (double)(1 << CACHED_SHARE_SHIFT));
     resolve_slo(resolver, view, config);
     resolve_price(resolver, view, facts);
     facts->mean_rate_per_s = config->arrivals.mean_rate_per_s;

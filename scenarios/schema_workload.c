@@ -323,8 +323,9 @@ static const struct field workload_fields[] = {
      .unit = "ratio",
      .min = 0,
      .max = 1,
-     .not_yet = "leave it out: every prompt is computed whole",
-     .help = "Share of the prompt in a prefix cache"},
+     .fallback = "0",
+     .help =
+         "Share of each prompt that a prefix cache holds: its KV takes blocks and is attended to, and nobody computes it. The last token always is"},
     {.key = "slo",
      .shapes = SHAPE_BLOCK,
      .block = &slo_block,

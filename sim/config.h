@@ -144,12 +144,23 @@ struct workload_config {
     struct length_spec input_tokens, output_tokens;
     const uint32_t *pools; /* indices into sim_config.pools, ascending; borrowed */
     size_t pool_count;
-    i128 arrival_delay_base; /* units: until router and scheduler see the request */
+    int64_t cached_input_share; /* of each prompt that a prefix cache holds, in 2^-20: see workload_cached */
+    i128 arrival_delay_base;    /* units: until router and scheduler see the request */
     i128 arrival_delay_per_input_token;
     i128 arrival_delay_quantum; /* the delay is floored to a multiple of it; 0: none */
     struct slo_threshold slo[SLO_THRESHOLD_MAX];
     size_t slo_count;
 };
+
+enum { CACHED_SHARE_SHIFT = 20 };
+
+/* Tokens of a prompt that are in the prefix cache: their KV is held and attended to, and nothing computes it. To the nearest; the last token
+ * of a prompt is always computed. */
+static inline int64_t workload_cached(const struct workload_config *workload, int64_t input) {
+    const int64_t half = (int64_t)1 << (CACHED_SHARE_SHIFT - 1);
+    int64_t cached = (input * workload->cached_input_share + half) >> CACHED_SHARE_SHIFT;
+    return cached < input ? cached : input - 1;
+}
 
 /* Both give the same results, to the byte; `stepwise` is the definition. */
 enum engine_kind { ENGINE_STEPWISE, ENGINE_LEAP, ENGINE_KIND_COUNT };

@@ -11,8 +11,9 @@
 
 struct load {
     double batch, input_tok, output_tok, context_tok;
-    double prompt_tok; /* of a step with prompts */
-    double prompts;    /* in it */
+    double prompt_tok;   /* of a step with prompts */
+    double prompts;      /* in it */
+    double computed_tok; /* of a prompt: no cache holds them */
     double chunk_tok;
 };
 
@@ -51,11 +52,13 @@ static struct load load_of(const struct fit_row *fit, const struct rebuilt *rebu
     double budget =
         (double)(is_prefill_first && batching->chunk > 0 ? batching->chunk : batching->max_num_batched_tokens);
     double room = at_least(batching->policy == BATCHING_CONTINUOUS ? budget - load.batch : budget, least_chunk_tok);
-    double chunks = batching->policy == BATCHING_TRTLLM ? 1 : ceil(load.input_tok / room);
-    double needed = load.batch * load.input_tok / load.output_tok; /* prompt tokens for each step of decodes */
-    load.chunk_tok = load.input_tok / chunks;
+    double cached = (double)sim->workloads[0].cached_input_share / (double)(1 << CACHED_SHARE_SHIFT);
+    load.computed_tok = at_least(load.input_tok * (1 - cached), 1);
+    double chunks = batching->policy == BATCHING_TRTLLM ? 1 : ceil(load.computed_tok / room);
+    double needed = load.batch * load.computed_tok / load.output_tok; /* prompt tokens for each step of decodes */
+    load.chunk_tok = load.computed_tok / chunks;
     load.prompt_tok = at_least(load.chunk_tok, at_most(needed, budget));
-    load.prompts = at_least(load.prompt_tok / load.input_tok, 1);
+    load.prompts = at_least(load.prompt_tok / load.computed_tok, 1);
     return load;
 }
 
@@ -85,7 +88,7 @@ static void fill_prefill(struct fit_row *fit, const struct kernels *kernels, con
     double tokens = load->prompt_tok + decodes, sequences = load->prompts + decodes;
     double context_s =
         attention.context_s * load->context_tok + attention.window_context_s * window_tok(setup, load->context_tok);
-    double reach_tok = load->input_tok / 2; /* of a prompt's token, in the mean over its chunks */
+    double reach_tok = load->input_tok - load->computed_tok / 2; /* of a prompt's token, in the mean over its chunks */
     double pairs_s =
         attention.prefill_pair_s * reach_tok + attention.prefill_window_pair_s * window_tok(setup, reach_tok);
     fit->prefill =

@@ -170,8 +170,7 @@ static int64_t queued_requests(const struct measured_row *row, const struct clie
 static void cache_prompts(struct client *client, int64_t block_size) {
     int64_t prompt = client->input.max;
     int64_t computed = (prompt - 1) % block_size + 1;
-    client->cached_tok = prompt - computed;
-    client->input = constant((double)computed);
+    client->cached_share = (double)(prompt - computed) / (double)prompt;
 }
 
 static void fill_sends(struct client *client, const struct measured_row *row, const struct recipe *recipe) {

@@ -32,7 +32,7 @@ struct client {
     struct client_length input, output;
     bool is_steady;       /* throughput between ramp and drain, latency is the gap between tokens */
     bool is_static;       /* one padded batch */
-    int64_t cached_tok;   /* of each prompt, in the prefix cache */
+    double cached_share;  /* of each prompt, in the prefix cache */
     bool lengths_assumed; /* neither row nor recipe says how long prompts (or answers) were */
     bool requests_assumed;
 };

@@ -130,6 +130,9 @@ static void add_client(struct keys *keys, const struct client *client) {
     }
     ADD(keys, "workload.client.input_tokens=%s", length_text(keys->arena, &client->input));
     ADD(keys, "workload.client.output_tokens=%s", length_text(keys->arena, &client->output));
+    if (client->cached_share > 0) {
+        ADD(keys, "workload.client.cached_input_share=%.9g", client->cached_share);
+    }
 }
 
 /* --- the server's keys --- */
@@ -398,20 +401,6 @@ static void add_server(struct keys *keys, const struct rebuild_context *context,
 
 /* --- what follows from a first resolution --- */
 
-/* Decodes read the cached rest of their prompts too: that much more time for each sequence of a step. */
-static void add_cached_reads(struct keys *keys, const struct rebuilt *rebuilt, const struct resolved_point *point) {
-    const struct roofline_step *step = point->pools[0].roofline;
-    bool is_roofline =
-        strcmp(point->pools[0].step_time, "roofline") == 0; /* a profile has no such term: they are left out */
-    if (rebuilt->client.cached_tok == 0 || step == NULL || !is_roofline) {
-        return;
-    }
-    double byte = (double)rebuilt->client.cached_tok *
-                  llm_kv_byte_per_tok_per_gpu(rebuilt->llm, step->kv_precision, step->tensor_parallel);
-    double read_s = byte / (gpu_peak_byte_per_s(rebuilt->gpu) * step->efficiency.kv_read_ratio);
-    ADD(keys, "fleet.main.step_time.overhead.per_seq=%.9g", step->overhead.per_seq_s + read_s);
-}
-
 /* What was served, was not too long, whatever the model's card says. */
 static void lift_length_limit(struct rebuilt *rebuilt) {
     rebuilt->pool = rebuilt->point->sim.pools[0];
@@ -477,8 +466,6 @@ static bool try_tensor_parallel(const struct rebuild_context *context, const str
     struct resolved_point *point = resolve(context, &keys, rebuilt);
     if (point == NULL && strncmp(rebuilt->why, "token-budget", 12) == 0) {
         mend_token_budget(&keys, context, row, rebuilt);
-    } else if (point != NULL) {
-        add_cached_reads(&keys, rebuilt, point);
     }
     if (keys.count > first) {
         resolved_point_free(point);

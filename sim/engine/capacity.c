@@ -157,7 +157,8 @@ static enum arrival_status mix_next(struct arrival_source *source, int64_t end_k
         }
         int64_t room = mix->pool->max_model_len - out->input_tokens;
         out->output_tokens = room > 0 && out->output_tokens > room ? room : out->output_tokens;
-        if (pool_accepts(mix->pool, out->input_tokens, out->output_tokens, &reason)) {
+        int64_t cached = workload_cached(supply->workload, out->input_tokens);
+        if (pool_accepts(mix->pool, out->input_tokens, cached, out->output_tokens, &reason)) {
             out->key = 0;
             out->draw = (uint64_t)mix->given++;
             supply->given++;
@@ -210,6 +211,16 @@ static double measure(struct cluster *cluster, int64_t wanted) {
     return to > from ? (double)(to_tokens - from_tokens) / units_to_s(to - from) : (double)NAN;
 }
 
+/* The mean share of prompts that is cached, by requests. */
+static int64_t mean_cached_share(const struct mix *mix) {
+    double sum = 0;
+    for (size_t i = 0; i < mix->count; i++) {
+        double part = mix->rate_total > 0 ? mix->supplies[i].rate / mix->rate_total : 1.0 / (double)mix->count;
+        sum += part * (double)mix->supplies[i].workload->cached_input_share;
+    }
+    return (int64_t)nearbyint(sum);
+}
+
 /* Plays the mix on one replica, all of it waiting at t = 0. */
 static double run_mix(struct mix *mix, enum engine_kind engine, struct diags *diags, bool *failed) {
     static const uint32_t only_pool = 0;
@@ -221,6 +232,7 @@ static double run_mix(struct mix *mix, enum engine_kind engine, struct diags *di
         .arrivals = {.open = mix_open, .context = &handle},
         .pools = &only_pool,
         .pool_count = 1,
+        .cached_input_share = mean_cached_share(mix),
     };
     struct sim_config config = {
         .engine = engine,

@@ -130,6 +130,12 @@ static inline struct request *cluster_request(const struct cluster *cluster, uin
     return &cluster->slab.items[index];
 }
 
+/* What of its prompt the prefix cache holds. */
+static inline int64_t cluster_cached(const struct cluster *cluster, const struct request *request) {
+    const struct workload_config *workload = &cluster->config->workloads[request->workload];
+    return workload->cached_input_share > 0 ? workload_cached(workload, request_input(request)) : 0;
+}
+
 /* The pool that a request is in, or will be if it has not been routed. */
 static inline uint32_t cluster_pool_of(const struct cluster *cluster, const struct request *request) {
     uint32_t pool = 0;
@@ -214,6 +220,7 @@ void cluster_complete(struct cluster *cluster, uint32_t request, const struct pr
 void cluster_reject(struct cluster *cluster, uint32_t request, enum reject_reason reason, int64_t key);
 
 /* intake.c: whether a pool accepts such a request when it arrives; the reason if not. */
-bool pool_accepts(const struct pool_config *config, int64_t input, int64_t output, enum reject_reason *reason);
+bool pool_accepts(const struct pool_config *config, int64_t input, int64_t cached, int64_t output,
+                  enum reject_reason *reason);
 
 #endif

@@ -107,10 +107,12 @@ static uint32_t new_request(struct cluster *cluster, uint32_t workload, const st
     return index;
 }
 
-bool pool_accepts(const struct pool_config *config, int64_t input, int64_t output, enum reject_reason *reason) {
+bool pool_accepts(const struct pool_config *config, int64_t input, int64_t cached, int64_t output,
+                  enum reject_reason *reason) {
     enum batching_policy policy = config->batching.policy;
     bool whole_prompts = (policy == BATCHING_PREFILL_FIRST || policy == BATCHING_TRTLLM) && config->batching.chunk == 0;
-    if (input >= config->max_model_len || (whole_prompts && input > batching_prompt_tokens(&config->batching))) {
+    if (input >= config->max_model_len ||
+        (whole_prompts && input - cached > batching_prompt_tokens(&config->batching))) {
         *reason = REJECT_TOO_LONG;
         return false;
     }
@@ -155,8 +157,10 @@ static uint32_t pick_replica(struct cluster *cluster, const struct request *requ
 
 /* Hands an accepted request to those who serve it. */
 static void hand_over(struct cluster *cluster, uint32_t index, int64_t key) {
-    if (cluster->engine->keeps_progress) {
-        request_start_progress(&cluster->slab, cluster_request(cluster, index));
+    struct request *request = cluster_request(cluster, index);
+    int64_t cached = cluster_cached(cluster, request);
+    if (cluster->engine->keeps_progress || cached > 0) {
+        request_start_progress(&cluster->slab, request)->computed = cached;
     }
     if (cluster->config->routing == ROUTING_CENTRAL_QUEUE) {
         enqueue_centrally(cluster, index, key);
@@ -217,7 +221,7 @@ static void route(struct cluster *cluster, uint32_t index) {
         request_set_lengths(request, input, room);
     }
     enum reject_reason reason;
-    if (!pool_accepts(pool, input, request_output(request), &reason)) {
+    if (!pool_accepts(pool, input, cluster_cached(cluster, request), request_output(request), &reason)) {
         cluster_reject(cluster, index, reason, key);
     } else if (!enter_frontend(cluster, index)) {
         hand_over(cluster, index, key);

@@ -48,7 +48,9 @@ bool leap_hold(struct leap_replica *replica, struct progress *progress, int64_t 
 }
 
 void leap_admit_head(struct cluster *cluster, struct leap_replica *replica, i128 now) {
-    batch_admit(cluster, &replica->batch, leap_pop_waiting(cluster, replica, now));
+    uint32_t index = leap_pop_waiting(cluster, replica, now);
+    batch_admit(cluster, &replica->batch, index);
+    replica->kv_tokens += cluster_request(cluster, index)->progress->computed; /* cached */
 }
 
 void leap_reject_head(struct cluster *cluster, struct leap_replica *replica, i128 now) {
@@ -114,7 +116,8 @@ uint32_t leap_preempt_latest(struct cluster *cluster, struct leap_replica *repli
         progress->emitted = 0;
     }
     progress->target = request_input(request) + progress->emitted;
-    progress->computed = progress->fraction = 0;
+    progress->computed = cluster_cached(cluster, request);
+    progress->fraction = 0;
     progress->preemptions++;
     replica->preempted = true;
     int64_t key = key_of_instant(now);

@@ -68,6 +68,11 @@ static inline int64_t leap_target_left(const struct request *request) {
     return request->has_progress ? request->progress->target - request->progress->computed : request_input(request);
 }
 
+/* What the prefix cache holds of a waiting request. */
+static inline int64_t leap_cached(const struct request *request) {
+    return request->has_progress ? request->progress->computed : 0;
+}
+
 /* Moves the head of the queue into the batch. */
 void leap_admit_head(struct cluster *cluster, struct leap_replica *replica, i128 now);
 void leap_reject_head(struct cluster *cluster, struct leap_replica *replica, i128 now);

@@ -5,7 +5,8 @@
 static bool hold_for_admission(struct cluster *cluster, struct leap_replica *replica, struct request *request,
                                int64_t tokens) {
     const struct batching_config *batching = &replica->config->batching;
-    int64_t held = batching->kv_admission == KV_ADMISSION_PROMPT ? request_target(request) : tokens;
+    int64_t held =
+        batching->kv_admission == KV_ADMISSION_PROMPT ? request_target(request) : leap_cached(request) + tokens;
     int64_t blocks = leap_blocks_for(replica, held) + batching->watermark_blocks;
     bool fits = leap_have_blocks(replica, replica->granted, blocks);
     return fits && leap_hold(replica, leap_progress(cluster, request), held);

@@ -22,14 +22,15 @@ static int64_t continue_cut_prompt(struct cluster *cluster, struct leap_replica 
 }
 
 static int64_t tokens_of_head(const struct batching_config *batching, const struct request *head, int64_t budget) {
-    if (request_target(head) <= budget) {
-        return request_target(head);
+    const int64_t rest = leap_target_left(head);
+    if (rest <= budget) {
+        return rest;
     }
     if (batching->chunk > 0) {
         return budget;
     }
-    bool can_never_fit = request_target(head) > step_budget(batching);
-    return can_never_fit && budget == step_budget(batching) ? request_target(head) : 0;
+    bool can_never_fit = rest > step_budget(batching);
+    return can_never_fit && budget == step_budget(batching) ? rest : 0;
 }
 
 static int64_t emitted_of(const struct leap_replica *replica, const struct request *request) {

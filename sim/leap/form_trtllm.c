@@ -4,10 +4,10 @@
 
 static int64_t tokens_of_newcomer(const struct batching_config *batching, const struct request *request,
                                   int64_t budget) {
-    if (request_target(request) <= budget || batching->chunk > 0) {
+    if (leap_target_left(request) <= budget || batching->chunk > 0) {
         return leap_chunk_wanted(batching, request, budget);
     }
-    return budget == batching->max_num_batched_tokens ? request_target(request) : 0;
+    return budget == batching->max_num_batched_tokens ? leap_target_left(request) : 0;
 }
 
 static int64_t tokens_to_hold(const struct leap_replica *replica, const struct request *request) {

@@ -65,6 +65,7 @@ void schedule_admit_head(struct cluster *cluster, struct replica *replica, i128 
     cluster_request(cluster, request)->rank = replica->ranks != NULL ? (uint16_t)rank_for_next(cluster, replica) : 0;
     replica->running[replica->running_count++] = request;
     cluster_request(cluster, request)->running = true;
+    replica->kv_tokens += cluster_request(cluster, request)->progress->computed; /* cached */
 }
 
 void schedule_reject_head(struct cluster *cluster, struct replica *replica, i128 now) {
@@ -124,6 +125,7 @@ static uint32_t preempt_latest(struct cluster *cluster, struct replica *replica,
         progress->emitted = 0;
     }
     progress->target = request_input(request) + progress->emitted;
+    progress->computed = cluster_cached(cluster, request);
     request->running = false;
     progress->preemptions++;
     int64_t key = key_of_instant(now);

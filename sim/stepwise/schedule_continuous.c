@@ -10,7 +10,7 @@
 static bool hold_for_admission(struct replica *replica, struct request *request, int64_t tokens) {
     const struct pool_config *config = replica->config;
     bool whole = config->batching.kv_admission == KV_ADMISSION_PROMPT;
-    int64_t held = whole ? request->progress->target : tokens;
+    int64_t held = whole ? request->progress->target : request->progress->computed + tokens;
     if (kv_blocks_for(config, held) + config->batching.watermark_blocks > replica->free_blocks) {
         return false;
     }

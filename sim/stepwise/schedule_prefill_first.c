@@ -38,11 +38,12 @@ static int64_t continue_cut_prompt(struct cluster *cluster, struct replica *repl
 /* The tokens of the head's prompt that this step may take; 0: it does not fit the budget. */
 static int64_t head_tokens(const struct replica *replica, const struct request *head, int64_t budget) {
     const struct batching_config *batching = &replica->config->batching;
-    if (head->progress->target <= budget || (batching->chunk > 0 && budget > 0)) {
-        return head->progress->target < budget ? head->progress->target : budget;
+    int64_t rest = head->progress->target - head->progress->computed;
+    if (rest <= budget || (batching->chunk > 0 && budget > 0)) {
+        return rest < budget ? rest : budget;
     }
-    bool alone = head->progress->target > step_budget(batching) && budget == step_budget(batching);
-    return alone && batching->chunk == 0 ? head->progress->target : 0;
+    bool alone = rest > step_budget(batching) && budget == step_budget(batching);
+    return alone && batching->chunk == 0 ? rest : 0;
 }
 
 /* Tokens that a request has yet to generate, as far as admission looks ahead. */

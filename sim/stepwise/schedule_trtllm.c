@@ -13,10 +13,11 @@
  * alone. */
 static int64_t newcomer_tokens(const struct batching_config *batching, const struct request *request, int64_t budget) {
     int64_t tokens = schedule_chunk_wanted(batching, request, budget);
-    if (batching->chunk > 0 || tokens == request->progress->target) {
+    int64_t rest = request->progress->target - request->progress->computed;
+    if (batching->chunk > 0 || tokens == rest) {
         return tokens;
     }
-    return budget == batching->max_num_batched_tokens ? request->progress->target : 0;
+    return budget == batching->max_num_batched_tokens ? rest : 0;
 }
 
 /* The tokens for which a newcomer takes blocks. */

@@ -512,6 +512,9 @@ static void make_workload(struct dice *dice, struct random_scenario *scenario, s
         workload->arrival_delay_per_input_token = between(dice, 0, (int64_t)1 << 50);
         workload->arrival_delay_quantum = chance(dice, 0.5) ? (i128)1048576000000 : 0;
     }
+    if (chance(dice, 0.3)) {
+        workload->cached_input_share = between(dice, 1, 1 << CACHED_SHARE_SHIFT);
+    }
     make_slo(dice, workload);
 }
 

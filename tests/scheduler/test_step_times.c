@@ -125,12 +125,37 @@ static void the_slowest_rank_decides(void **state) {
     play_release(&play);
 }
 
+/* Half of each prompt is cached: it holds KV and is attended to. A step takes 10 ticks, one for each prompt token that is computed, for each
+ * pair in prefill and for each token of decode context. A: 8 in, 3 out; B: 5 in (of which the cache has 2.5, up), 2 out. Tokens held, after a
+ * step: 8 + 5, and the 7 of the cache while it lasts; 9; none.
+ *     start end   A                     B                    duration
+ *     0     48    4 x (4 + 4 / 2)       2 x (3 + 2 / 2)      10 + 6 + 24 + 8
+ *     48    71    context 8             context 5            10 + 8 + 5             B ends
+ *     71    90    context 9                                  10 + 9                 A ends */
+static void cached_prompts_are_attended_to(void **state) {
+    (void)state;
+    const struct linear_step step = {.c0_s = 10 * TICK_S, .c1_s = TICK_S, .c3_s = TICK_S, .c4_s = TICK_S};
+    struct play play;
+    play_init(&play, 10, 0, 0, 1);
+    play_cost(&play, &step, NULL);
+    PLAY_ROWS(&play, 0, {0, 8, 3}, {0, 5, 2});
+    play.workloads[0].cached_input_share = 1 << (CACHED_SHARE_SHIFT - 1);
+    play_run(&play);
+    assert_string_equal(play.steps, "r0 0-48: 0+4 1+2, blocks 4, waiting 0\n"
+                                    "r0 48-71: 0* 1*, blocks 5, waiting 0\n"
+                                    "r0 71-90: 0*, blocks 3, waiting 0\n");
+    const struct pool_outcome *pool = &play.outcome.pools[0];
+    assert_ticks(pool->kv_tokens, 7 * 48 + 13 * 23 + 9 * 19);
+    assert_int_equal(play.outcome.workloads[0].tokens[0].input, 13);
+    assert_int_equal(play.outcome.workloads[0].tokens[0].prefilled, 6);
+    play_release(&play);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(windowed_layers_look_back_so_far),
-        cmocka_unit_test(padded_sequences_fill_the_window),
-        cmocka_unit_test(a_step_takes_what_the_host_takes),
-        cmocka_unit_test(the_slowest_rank_decides),
+        cmocka_unit_test(windowed_layers_look_back_so_far), cmocka_unit_test(padded_sequences_fill_the_window),
+        cmocka_unit_test(a_step_takes_what_the_host_takes), cmocka_unit_test(the_slowest_rank_decides),
+        cmocka_unit_test(cached_prompts_are_attended_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -294,8 +294,8 @@ static void each_kind_of_load_has_its_client(void **state) {
     assert_true(client_of(&row, NULL, 16).is_static);
     assert_int_equal(client_of(&row, NULL, 16).requests, 8);
     row.source = "inference-sim_training"; /* 1000 = 62 blocks of 16 and 8 tokens */
-    assert_int_equal(client_of(&row, NULL, 16).input.max, 8);
-    assert_int_equal(client_of(&row, NULL, 16).cached_tok, 992);
+    assert_int_equal(client_of(&row, NULL, 16).input.max, 1000);
+    assert_float_equal(client_of(&row, NULL, 16).cached_share, 0.992, 1e-9);
 }
 
 /* Four GPUs are two pipelines of two stages; a round has two micro-batches. */
