@@ -50,7 +50,7 @@ bool leap_hold(struct leap_replica *replica, struct progress *progress, int64_t 
 void leap_admit_head(struct cluster *cluster, struct leap_replica *replica, i128 now) {
     uint32_t index = leap_pop_waiting(cluster, replica, now);
     batch_admit(cluster, &replica->batch, index);
-    replica->kv_tokens += cluster_request(cluster, index)->progress->computed; /* cached */
+    replica->kv_tokens += progress_context(replica->config, cluster_request(cluster, index)->progress); /* cached */
 }
 
 void leap_reject_head(struct cluster *cluster, struct leap_replica *replica, i128 now) {

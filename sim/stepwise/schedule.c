@@ -65,7 +65,7 @@ void schedule_admit_head(struct cluster *cluster, struct replica *replica, i128 
     cluster_request(cluster, request)->rank = replica->ranks != NULL ? (uint16_t)rank_for_next(cluster, replica) : 0;
     replica->running[replica->running_count++] = request;
     cluster_request(cluster, request)->running = true;
-    replica->kv_tokens += cluster_request(cluster, request)->progress->computed; /* cached */
+    replica->kv_tokens += progress_context(replica->config, cluster_request(cluster, request)->progress); /* cached */
 }
 
 void schedule_reject_head(struct cluster *cluster, struct replica *replica, i128 now) {
