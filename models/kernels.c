@@ -14,8 +14,10 @@ static const double US = 1e-6;
 
 struct kernels {
     struct kernel_setup setup;
+    const struct kernel_table *table; /* borrowed */
     enum kernel_arch arch;
     enum kernel_format attention_format, ffn_format, expert_format;
+    bool is_consumer;
     double byte_per_s, peak16_flop_per_s;
     double attention_ranks; /* that share the attention of one sequence */
     double layers, attention_layers, expert_layers, dense_layers;
@@ -66,30 +68,36 @@ static enum kernel_format format_of(enum precision precision) {
     case PRECISION_FP8:
     case PRECISION_INT8: return FORMAT_8;
     case PRECISION_FP4: return FORMAT_4;
-    case PRECISION_INT4: return FORMAT_MX4;
+    case PRECISION_INT4: return FORMAT_INT4;
     default: return FORMAT_16;
     }
 }
 
 static double weight_byte(enum kernel_format format) {
-    static const double bytes[FORMAT_COUNT] = {2, 1, 0.5625, 0.53125};
+    static const double bytes[FORMAT_COUNT] = {2, 1, 1, 0.5625, 0.53125, 0.5625};
     return bytes[format];
 }
 
 /* Of an activation that goes into a product. */
 static double activation_byte(enum kernel_format format) {
-    static const double bytes[FORMAT_COUNT] = {2, 1, 0.5625, 2};
+    static const double bytes[FORMAT_COUNT] = {2, 1, 1, 0.5625, 2, 2};
     return bytes[format];
 }
 
 static double peak_of(const struct kernels *kernels, enum kernel_format format) {
-    static const enum precision precisions[FORMAT_COUNT] = {PRECISION_BF16, PRECISION_FP8, PRECISION_FP4,
-                                                            PRECISION_BF16};
+    static const enum precision precisions[FORMAT_COUNT] = {PRECISION_BF16, PRECISION_FP8,  PRECISION_FP8,
+                                                            PRECISION_FP4,  PRECISION_BF16, PRECISION_BF16};
     double peak = gpu_peak_flop_per_s(kernels->setup.gpu, precisions[format]);
     if (isnan(peak) && format == FORMAT_4) {
         peak = gpu_peak_flop_per_s(kernels->setup.gpu, PRECISION_FP8);
     }
     return isnan(peak) ? kernels->peak16_flop_per_s : peak;
+}
+
+/* Mixtures of experts are published in fp8 with block scales; TensorRT-LLM's own quantiser scales by tensor. */
+static bool has_blocks(const struct kernel_setup *setup) {
+    return setup->llm->experts > 0 &&
+           (setup->llm->default_precision == PRECISION_FP8 || setup->engine != SERVING_TRTLLM);
 }
 
 /* Models whose experts were published in 4 bit keep 16 bit elsewhere and pack them as MXFP4; others quantised to 4 bit leave attention at 16. */
@@ -99,7 +107,9 @@ static void find_formats(struct kernels *kernels) {
     bool is_moe = llm->experts > 0;
     bool is_mx = is_moe && llm->default_precision == PRECISION_FP4 && format != FORMAT_16;
     kernels->ffn_format = format;
-    kernels->expert_format = is_mx ? FORMAT_MX4 : format;
+    kernels->expert_format = is_mx                                               ? FORMAT_MX4
+                             : format == FORMAT_8 && has_blocks(&kernels->setup) ? FORMAT_8B
+                                                                                 : format;
     kernels->attention_format = is_mx || (is_moe && format == FORMAT_4) ? FORMAT_16 : format;
 }
 
@@ -123,14 +133,18 @@ const char *kernels_arch_name(const struct kernels *kernels) {
     return names[kernels->arch];
 }
 
-/* Mixtures of experts are published in fp8 with block scales; TensorRT-LLM's own quantiser scales by tensor. */
 const char *kernels_format_name(const struct kernels *kernels) {
-    const struct llm *llm = kernels->setup.llm;
-    bool is_own = llm->default_precision == PRECISION_FP8 || kernels->setup.engine != SERVING_TRTLLM;
-    if (kernels->expert_format == FORMAT_8) {
-        return llm->experts > 0 && is_own ? "8b" : "8";
-    }
-    return kernels->expert_format == FORMAT_MX4 ? "mx" : kernels->expert_format == FORMAT_4 ? "4" : "16";
+    static const char *const names[FORMAT_COUNT] = {"16", "8", "8b", "4", "mx", "i4"};
+    return names[kernels->expert_format];
+}
+
+/* Shares of the datasheet's rates: an architecture's, or those of its consumer cards. */
+static double memory_ratio(const struct kernels *kernels, double ratio) {
+    return kernels->is_consumer ? fmax(ratio, KERNELS_CONSUMER_MEMORY_RATIO) : ratio;
+}
+
+static double compute_ratio(const struct kernels *kernels, double ratio) {
+    return kernels->is_consumer ? fmax(ratio, KERNELS_CONSUMER_COMPUTE_RATIO) : ratio;
 }
 
 /* ---- experts ---- */
@@ -212,7 +226,7 @@ static double touched_of_busiest(const struct kernels *kernels, double tokens) {
 }
 
 static const struct expert_constants *experts_of(const struct kernels *kernels) {
-    return &expert_table[kernels->arch][kernels->expert_format];
+    return &kernels->table->expert[kernels->arch][kernels->expert_format];
 }
 
 struct kernel_time kernels_expert(const struct kernels *kernels, double tokens) {
@@ -225,13 +239,15 @@ struct kernel_time kernels_expert(const struct kernels *kernels, double tokens) 
     double experts_ranks = (double)setup->expert_parallel;
     double width = (double)llm->moe_ffn_dim * experts_ranks / (double)setup->tensor_parallel;
     double params = (llm->ffn_matrices > 0 ? (double)llm->ffn_matrices : 3) * (double)llm->hidden * width;
-    double rate = constants->memory_ratio * kernels->byte_per_s;
-    bool unpacks =
-        kernels->arch == KERNELS_HOPPER && (kernels->expert_format == FORMAT_MX4 || kernels->expert_format == FORMAT_4);
+    double rate = memory_ratio(kernels, constants->memory_ratio) * kernels->byte_per_s;
+    bool unpacks = kernels->arch == KERNELS_HOPPER &&
+                   (kernels->expert_format == FORMAT_MX4 || kernels->expert_format == FORMAT_INT4 ||
+                    kernels->expert_format == FORMAT_4);
     rate = unpacks ? fmin(rate, KERNELS_HOPPER_UNPACK_BYTE_PER_S) : rate;
     double reading = touched_of_busiest(kernels, tokens) * params * weight_byte(kernels->expert_format) / rate;
     double flop = 2 * tokens * (double)llm->experts_per_tok / experts_ranks * kernels->imbalance * params;
-    double computing = flop / (constants->compute_ratio * peak_of(kernels, kernels->expert_format));
+    double computing =
+        flop / (compute_ratio(kernels, constants->compute_ratio) * peak_of(kernels, kernels->expert_format));
     struct kernel_time products = corner(reading, computing, constants->sharpness);
     products.s += constants->token_us * US * tokens;
     return times(kernels->expert_layers, products);
@@ -246,13 +262,18 @@ double kernels_expert_launch_s(const struct kernels *kernels) {
 /* [tokens, in] x [in, out]. */
 static struct kernel_time gemm(const struct kernels *kernels, double tokens, double out, double in,
                                enum kernel_format format) {
-    const struct gemm_constants *constants = &gemm_table[kernels->arch][format];
+    const struct gemm_constants *constants = &kernels->table->gemm[kernels->arch][format];
     double bytes = out * in * weight_byte(format) + tokens * (in * activation_byte(format) + out * 2);
-    double reading = bytes / (constants->memory_ratio * kernels->byte_per_s);
-    double computing = 2 * tokens * out * in / (constants->compute_ratio * peak_of(kernels, format));
+    double reading = bytes / (memory_ratio(kernels, constants->memory_ratio) * kernels->byte_per_s);
+    double computing =
+        2 * tokens * out * in / (compute_ratio(kernels, constants->compute_ratio) * peak_of(kernels, format));
     struct kernel_time time = corner(reading, computing, constants->sharpness);
     time.s += constants->t0_us * US;
     return time;
+}
+
+double kernels_gemm_s(const struct kernels *kernels, double tokens, double out, double in) {
+    return gemm(kernels, tokens, out, in, kernels->ffn_format).s;
 }
 
 /* Projections of one layer's attention for the tokens of one attention rank. */
@@ -426,7 +447,7 @@ static double kv_layer_byte(const struct kernels *kernels) {
 }
 
 static double kv_rate_byte_per_s(const struct kernels *kernels) {
-    const struct attention_constants *constants = &attention_table[kernels->arch];
+    const struct attention_constants *constants = &kernels->table->attention[kernels->arch];
     if (precision_byte_per_kv(kernels->setup.kv_precision) > 1) {
         return constants->memory_16_ratio * kernels->byte_per_s;
     }
@@ -455,12 +476,13 @@ static double prefill_pair_flop(const struct kernels *kernels) {
 
 struct kernel_attention kernels_attention(const struct kernels *kernels) {
     const struct llm *llm = kernels->setup.llm;
-    const struct attention_constants *constants = &attention_table[kernels->arch];
+    const struct attention_constants *constants = &kernels->table->attention[kernels->arch];
     double windowed = kernels->attention_layers * llm_window_ratio(llm), full = kernels->attention_layers - windowed;
     double kv_heads = llm->attention == ATTENTION_MLA ? 1 : fmax(1, (double)llm->kv_heads / kernels->attention_ranks);
     double context_s = kv_layer_byte(kernels) / kv_rate_byte_per_s(kernels);
     context_s = fmax(context_s, decode_pair_flop(kernels) / (KERNELS_MLA_DECODE_RATIO * kernels->peak16_flop_per_s));
-    double pair_s = prefill_pair_flop(kernels) / (constants->compute_ratio * kernels->peak16_flop_per_s);
+    double pair_s =
+        prefill_pair_flop(kernels) / (compute_ratio(kernels, constants->compute_ratio) * kernels->peak16_flop_per_s);
     double numbers = ((double)llm->heads * 2 / kernels->attention_ranks + 2 * kv_heads) * (double)llm->head_dim;
     return (struct kernel_attention){
         .step_s = kernels->attention_layers * constants->step_us * US,
@@ -481,7 +503,9 @@ struct kernels *kernels_new(const struct kernel_setup *setup) {
     struct kernels *kernels = xcalloc(1, sizeof *kernels);
     CHECK(setup->tensor_parallel > 0 && setup->expert_parallel > 0 && setup->attention_dp > 0);
     kernels->setup = *setup;
+    kernels->table = setup->table != NULL ? setup->table : &kernel_table_shipped;
     kernels->arch = arch_of(setup->gpu);
+    kernels->is_consumer = strstr(setup->gpu->arch, "(consumer)") != NULL;
     kernels->byte_per_s = gpu_peak_byte_per_s(setup->gpu);
     kernels->peak16_flop_per_s = gpu_peak_flop_per_s(setup->gpu, PRECISION_BF16);
     kernels->attention_ranks = fmax(1, (double)setup->tensor_parallel / (double)setup->attention_dp);

@@ -24,6 +24,8 @@ struct collective_knots {
     double us[COLLECTIVE_KNOTS];
 };
 
+struct kernel_table;
+
 struct kernel_setup {
     const struct llm *llm; /* borrowed */
     const struct gpu *gpu; /* borrowed */
@@ -33,6 +35,7 @@ struct kernel_setup {
     int64_t
         pipeline_parallel; /* 0 or 1: one stage. Tokens and sequences are then a micro-batch's, times a round's (models/parallel.h) */
     const struct collective_knots *knots; /* borrowed; of this GPU, engine and number of ranks; NULL: by formula */
+    const struct kernel_table *table;     /* borrowed; NULL: the shipped constants (kernels_table.h) */
 };
 
 struct kernels;
@@ -48,6 +51,9 @@ struct kernel_time {
     double s;
     double compute_s; /* of it products that take longer to compute than to read; the rest waits for memory */
 };
+
+/* One product [tokens, in] x [in, out] in the weights' format: what the sums below are made of, for comparisons with measured kernels. */
+double kernels_gemm_s(const struct kernels *kernels, double tokens, double out, double in);
 
 /* Matrix products of all layers but the routed experts', and element-wise kernels, for a step of so many tokens. */
 struct kernel_time kernels_matrix(const struct kernels *kernels, double tokens);
@@ -80,7 +86,7 @@ struct kernel_attention kernels_attention(const struct kernels *kernels);
 /* "Hopper", "Blackwell", "Ampere", "Ada", "CDNA3", "CDNA4": whose constants hold. */
 const char *kernels_arch_name(const struct kernels *kernels);
 
-/* "16", "8" (scaled by tensor or channel), "8b" (by blocks), "4", "mx": the class of products that profiles know. */
+/* "16", "8" (scaled by tensor or channel), "8b" (by blocks), "4", "mx", "i4": the class of products that profiles know. */
 const char *kernels_format_name(const struct kernels *kernels);
 
 /* The chance that a token picks each of the model's experts; borrowed; NULL: dense. */
