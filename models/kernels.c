@@ -382,7 +382,8 @@ static enum kernel_link link_of(const struct kernels *kernels) {
 
 /* Between the knots straight in logarithms; below the first its own, beyond the last in proportion. Microseconds. */
 static double knots_us(const struct collective_knots *knots, double bytes) {
-    static const double sizes[COLLECTIVE_KNOTS] = {1024, 16384, 131072, 524288, 2097152, 8388608, 33554432, 268435456};
+    static const double sizes[COLLECTIVE_KNOTS] = {1024,    16384,   65536,   131072,   262144,   524288,
+                                                   1048576, 2097152, 8388608, 33554432, 268435456};
     if (bytes <= sizes[0]) {
         return knots->us[0];
     }

@@ -14,9 +14,10 @@
 #include "models/llm.h"
 #include "models/serving_engine.h"
 
-enum { COLLECTIVE_KNOTS = 8 };
+enum { COLLECTIVE_KNOTS = 11 };
 
-/* All-reduce of 16-bit numbers over the ranks of a node, microseconds at 1 KiB, 16 KiB, 128 KiB, 512 KiB, 2, 8, 32 and 256 MiB. */
+/* All-reduce of 16-bit numbers over the ranks of a node, microseconds at 1, 16, 64, 128, 256 and 512 KiB, 1, 2, 8, 32 and 256 MiB: dense where
+ * libraries go from one algorithm to another. */
 struct collective_knots {
     const char *gpu;
     enum serving_engine engine;

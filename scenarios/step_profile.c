@@ -96,8 +96,8 @@ static bool values_read(const struct diag_source *source, struct profile *profil
 
 static bool knots_read(const struct diag_source *source, struct profile *profile, struct arena *arena,
                        struct diags *diags) {
-    static const char *const needed[] = {"gpu",     "engine", "ranks", "us_1k",  "us_16k", "us_128k",
-                                         "us_512k", "us_2m",  "us_8m", "us_32m", "us_256m"};
+    static const char *const needed[] = {"gpu",     "engine",  "ranks", "us_1k", "us_16k", "us_64k", "us_128k",
+                                         "us_256k", "us_512k", "us_1m", "us_2m", "us_8m",  "us_32m", "us_256m"};
     const double us_max = 1e9, ranks_max = 1024;
     struct csv_table table;
     if (!table_read(&table, source, needed, sizeof needed / sizeof needed[0], arena, diags)) {

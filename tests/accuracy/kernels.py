@@ -134,8 +134,8 @@ def all_reduce_rows(folder):
             row["library"] in ("vllm", "sglang", "trtllm") and int(row["size_bytes"]) >= 1024]
 
 
-KNOTS = [2 ** 10, 2 ** 14, 2 ** 17, 2 ** 19, 2 ** 21, 2 ** 23, 2 ** 25, 2 ** 28]
-KNOT_NAMES = ["us_1k", "us_16k", "us_128k", "us_512k", "us_2m", "us_8m", "us_32m", "us_256m"]
+KNOTS = [2 ** 10, 2 ** 14, 2 ** 16, 2 ** 17, 2 ** 18, 2 ** 19, 2 ** 20, 2 ** 21, 2 ** 23, 2 ** 25, 2 ** 28]
+KNOT_NAMES = ["us_1k", "us_16k", "us_64k", "us_128k", "us_256k", "us_512k", "us_1m", "us_2m", "us_8m", "us_32m", "us_256m"]
 CATALOGUE = {"A100-SXM": "A100-80GB-SXM", "GB200": "GB200-NVL72", "GB300": "GB300-NVL72", "RTX-PRO-6000": "RTX-PRO-6000-Blackwell-Server"}
 
 
@@ -149,7 +149,7 @@ def between(knots, size):
 
 
 def write_knots(folder, path):
-    """models/catalog/collectives.csv: each library's measured times at eight sizes, NCCL's from 2 MiB on where they are shorter."""
+    """models/catalog/collectives.csv: each library's measured times at eleven sizes, NCCL's from 2 MiB on where they are shorter."""
     measured = collections.defaultdict(dict)
     for row in read(folder / "collectives.csv"):
         if row["op"] == "all_reduce" and row["source"] == "aiconfigurator" and row["nodes"] == "1" and row["dtype"] in ("half", "bfloat16"):

@@ -78,7 +78,7 @@ static void near(const char *what, double seconds, double ms, double tolerance) 
 
 static void shapes_take_what_was_worked_out(void **state) {
     static const struct worked table[] = {
-        {"Llama-3.1-70B", "H100-SXM", PRECISION_FP8, PRECISION_BF16, SERVING_VLLM, 2, 1, 8, 14.4466, 0, 0.7602, 0.3709,
+        {"Llama-3.1-70B", "H100-SXM", PRECISION_FP8, PRECISION_BF16, SERVING_VLLM, 2, 1, 8, 14.4466, 0, 0.7600, 0.3709,
          0.9827, 0.6449},
         {"Llama-3.1-70B", "H100-SXM", PRECISION_FP8, PRECISION_BF16, SERVING_VLLM, 2, 1, 64, 16.0387, 0, 1.3344, 0.3740,
          1.4218, 5.1595},
@@ -86,9 +86,9 @@ static void shapes_take_what_was_worked_out(void **state) {
          0.4704, 0.1099},
         {"gpt-oss-120b", "H200-SXM", PRECISION_FP4, PRECISION_BF16, SERVING_VLLM, 1, 1, 64, 0.9721, 16.8106, 0, 0.2931,
          0.8656, 0.8793},
-        {"MiniMax-M2.5", "B200-SXM", PRECISION_FP8, PRECISION_FP8, SERVING_VLLM, 4, 4, 64, 1.3947, 6.4808, 1.6459,
+        {"MiniMax-M2.5", "B200-SXM", PRECISION_FP8, PRECISION_FP8, SERVING_VLLM, 4, 4, 64, 1.3947, 6.4808, 1.6462,
          0.0535, 0.6458, 0.4209},
-        {"DeepSeek-R1", "B200-SXM", PRECISION_FP4, PRECISION_FP8, SERVING_SGLANG, 8, 8, 64, 3.1675, 5.3861, 1.7377,
+        {"DeepSeek-R1", "B200-SXM", PRECISION_FP4, PRECISION_FP8, SERVING_SGLANG, 8, 8, 64, 3.1675, 5.3861, 1.7376,
          0.0409, 0.5983, 0.4659},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
@@ -98,7 +98,7 @@ static void shapes_take_what_was_worked_out(void **state) {
         fprintf(stderr, "%s %g\n", worked->model, worked->decodes);
         near("matrix", kernels_matrix(kernels, worked->decodes).s, worked->matrix_ms, 1e-2);
         near("experts", kernels_expert(kernels, worked->decodes).s, worked->expert_ms, 1e-2);
-        near("collectives", kernels_collective_s(kernels, worked->decodes), worked->collective_ms, 0.1);
+        near("collectives", kernels_collective_s(kernels, worked->decodes), worked->collective_ms, 1e-3);
         near("head", kernels_head(kernels, worked->decodes).s, worked->head_ms, 1e-2);
         near("attention", attention.step_s + attention.sequence_s * worked->decodes, worked->attention_ms, 1e-3);
         near("context",
