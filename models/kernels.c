@@ -18,6 +18,7 @@ struct kernels {
     enum kernel_arch arch;
     enum kernel_format attention_format, ffn_format, expert_format;
     bool is_consumer;
+    double clock_ratio;
     double byte_per_s, peak16_flop_per_s;
     double attention_ranks; /* that share the attention of one sequence */
     double layers, attention_layers, expert_layers, dense_layers;
@@ -91,7 +92,7 @@ static double peak_of(const struct kernels *kernels, enum kernel_format format) 
     if (isnan(peak) && format == FORMAT_4) {
         peak = gpu_peak_flop_per_s(kernels->setup.gpu, PRECISION_FP8);
     }
-    return isnan(peak) ? kernels->peak16_flop_per_s : peak;
+    return isnan(peak) ? kernels->peak16_flop_per_s : kernels->clock_ratio * peak;
 }
 
 /* Mixtures of experts are published in fp8 with block scales; TensorRT-LLM's own quantiser scales by tensor. */
@@ -243,7 +244,7 @@ struct kernel_time kernels_expert(const struct kernels *kernels, double tokens) 
     bool unpacks = kernels->arch == KERNELS_HOPPER &&
                    (kernels->expert_format == FORMAT_MX4 || kernels->expert_format == FORMAT_INT4 ||
                     kernels->expert_format == FORMAT_4);
-    rate = unpacks ? fmin(rate, KERNELS_HOPPER_UNPACK_BYTE_PER_S) : rate;
+    rate = unpacks ? fmin(rate, kernels->clock_ratio * KERNELS_HOPPER_UNPACK_BYTE_PER_S) : rate;
     double reading = touched_of_busiest(kernels, tokens) * params * weight_byte(kernels->expert_format) / rate;
     double flop = 2 * tokens * (double)llm->experts_per_tok / experts_ranks * kernels->imbalance * params;
     double computing =
@@ -457,7 +458,7 @@ static double kv_rate_byte_per_s(const struct kernels *kernels) {
         return rate;
     }
     return kernels->setup.engine == SERVING_TRTLLM ? KERNELS_HOPPER_KV8_TRTLLM_RATIO * kernels->byte_per_s
-                                                   : fmin(rate, KERNELS_HOPPER_KV8_BYTE_PER_S);
+                                                   : fmin(rate, kernels->clock_ratio * KERNELS_HOPPER_KV8_BYTE_PER_S);
 }
 
 /* FLOP of one new token over one token of context in a layer of one rank, decoding (latent) and prefilling (expanded). */
@@ -508,7 +509,8 @@ struct kernels *kernels_new(const struct kernel_setup *setup) {
     kernels->arch = arch_of(setup->gpu);
     kernels->is_consumer = strstr(setup->gpu->arch, "(consumer)") != NULL;
     kernels->byte_per_s = gpu_peak_byte_per_s(setup->gpu);
-    kernels->peak16_flop_per_s = gpu_peak_flop_per_s(setup->gpu, PRECISION_BF16);
+    kernels->clock_ratio = setup->clock_ratio > 0 ? setup->clock_ratio : 1;
+    kernels->peak16_flop_per_s = kernels->clock_ratio * gpu_peak_flop_per_s(setup->gpu, PRECISION_BF16);
     kernels->attention_ranks = fmax(1, (double)setup->tensor_parallel / (double)setup->attention_dp);
     const double stages = stage_ratio(llm, setup->pipeline_parallel > 1 ? setup->pipeline_parallel : 1);
     kernels->layers = (double)llm->layers * stages;

@@ -287,7 +287,7 @@ const struct collective_knots *profile_knots(const struct profile *profile, cons
 /* ---- the model ---- */
 
 struct maker {
-    const struct kernels *kernels;
+    struct kernels *kernels; // owned by who made it
     struct profile_terms terms;
     struct kernel_attention attention;
     double ranks;         /* of attention */
@@ -356,16 +356,17 @@ static bool fill_curve(struct time_curve *curve, const struct step_parts *parts)
     return time_curve_fill(curve, &parts[1].total_s, sizeof *parts / sizeof(double), UNIT_PER_S);
 }
 
-static bool fill_curves(const struct profile_step *step, const struct maker *maker, struct step_model *model,
-                        struct diags *diags, struct position at) {
+/* `decoding` makes what is of decodes alone. */
+static bool fill_curves(const struct profile_step *step, const struct maker *maker, const struct maker *decoding,
+                        struct step_model *model, struct diags *diags, struct position at) {
     struct step_curves *curves = model->curves = xcalloc(1, sizeof *curves);
     for (size_t i = 1; i < CURVE_NODES; i++) {
         const double number = (double)time_curve_number(i);
         const struct counted counted = counted_of(maker, number, number);
-        const struct counted decodes = counted_of(maker, number, number * maker->decode_tokens);
-        curves->decodes[i] = decodes_parts(maker, &decodes);
+        const struct counted decodes = counted_of(decoding, number, number * decoding->decode_tokens);
+        curves->decodes[i] = decodes_parts(decoding, &decodes);
         curves->tokens[i] = tokens_parts(maker, &counted);
-        curves->samples[i] = samples_parts(maker, &decodes);
+        curves->samples[i] = samples_parts(decoding, &decodes);
     }
     return (fill_curve(&model->decodes, curves->decodes) && fill_curve(&model->tokens, curves->tokens) &&
             fill_curve(&model->samples, curves->samples)) ||
@@ -373,15 +374,15 @@ static bool fill_curves(const struct profile_step *step, const struct maker *mak
                       step->setup.llm->name, step->setup.gpu->name);
 }
 
-static bool fill_coefficients(const struct profile_step *step, const struct maker *maker, struct step_model *model,
-                              struct diags *diags, struct position at) {
+static bool fill_coefficients(const struct profile_step *step, const struct maker *maker, const struct maker *decodes,
+                              struct step_model *model, struct diags *diags, struct position at) {
     const struct profile_terms *terms = &maker->terms;
     const struct kernel_attention *attention = &maker->attention;
     double decoding = terms->matrix_scale * terms->mla_scale, prefilling = decoding * terms->prefill_scale;
     double reading = decoding / maker->stages; /* each micro-batch reads its part of the contexts */
     const struct coefficient coefficients[] = {
-        {"time of a token of context", reading * attention->context_s, UNIT_PER_S, &model->context},
-        {"time of a token of windowed context", reading * attention->window_context_s, UNIT_PER_S,
+        {"time of a token of context", reading * decodes->attention.context_s, UNIT_PER_S, &model->context},
+        {"time of a token of windowed context", reading * decodes->attention.window_context_s, UNIT_PER_S,
          &model->window_context},
         {"time of prefill attention", prefilling * attention->prefill_pair_s, UNIT_PER_S, &model->attention},
         {"time of windowed prefill attention", prefilling * attention->prefill_window_pair_s, UNIT_PER_S,
@@ -419,30 +420,41 @@ static void take_touched(struct step_model *model, const struct kernels *kernels
     }
 }
 
+static struct maker maker_at(const struct profile_step *step, double clock_ratio) {
+    struct kernel_setup setup = step->setup;
+    setup.clock_ratio = clock_ratio;
+    struct kernels *kernels = kernels_new(&setup);
+    return (struct maker){
+        .kernels = kernels,
+        .terms = step->is_draft ? draft_terms_of(step->profile, kernels, &setup)
+                                : profile_terms_of(step->profile, kernels, &setup),
+        .attention = kernels_attention(kernels),
+        .ranks = (double)setup.attention_dp,
+        .stages = (double)(setup.pipeline_parallel > 1 ? setup.pipeline_parallel : 1),
+        .decode_tokens = 1 + (double)step->draft_tokens,
+    };
+}
+
 struct step_model *step_model_new_profile(const struct profile_step *step, const struct work_model *work,
                                           struct diags *diags, struct position at) {
     if (!kernels_check(&step->setup, diags, at)) {
         return NULL;
     }
-    struct kernels *kernels = kernels_new(&step->setup);
-    struct maker maker = {
-        .kernels = kernels,
-        .terms = profile_terms_of(step->profile, kernels, &step->setup),
-        .attention = kernels_attention(kernels),
-        .ranks = (double)step->setup.attention_dp,
-        .stages = (double)(step->setup.pipeline_parallel > 1 ? step->setup.pipeline_parallel : 1),
-        .decode_tokens = 1 + (double)step->draft_tokens,
-    };
-    CHECK(maker.stages <= 1 || step->micro_batch_tok > 0);
-    if (step->is_draft) {
-        maker.terms = draft_terms_of(step->profile, kernels, &step->setup);
+    const struct phase_clocks *clocks = &step->clocks;
+    struct maker maker = maker_at(step, clocks->prefill_ratio);
+    struct maker own = {0}, *decoding = &maker; /* at a clock of their own only under a limit */
+    if (clocks->decode_ratio < clocks->prefill_ratio || clocks->decode_ratio > clocks->prefill_ratio) {
+        own = maker_at(step, clocks->decode_ratio);
+        decoding = &own;
     }
+    CHECK(maker.stages <= 1 || step->micro_batch_tok > 0);
     struct step_model *model = step_model_make(work);
-    take_touched(model, kernels);
+    take_touched(model, maker.kernels);
     model->captured = capture_table_make(step->capture_sizes, step->capture_count);
-    bool ok = fill_curves(step, &maker, model, diags, at);
-    ok = fill_coefficients(step, &maker, model, diags, at) && ok;
-    kernels_free(kernels);
+    bool ok = fill_curves(step, &maker, decoding, model, diags, at);
+    ok = fill_coefficients(step, &maker, decoding, model, diags, at) && ok;
+    kernels_free(maker.kernels);
+    kernels_free(own.kernels);
     if (!ok) {
         step_model_free(model);
         return NULL;

@@ -19,6 +19,7 @@
 #include <stddef.h>
 
 #include "models/kernels.h"
+#include "models/power.h"
 #include "models/step_model.h"
 
 /* A row of profiles.csv. */
@@ -138,6 +139,7 @@ struct profile_step {
     struct kernel_setup setup;     /* knots: as profile_knots says */
     int64_t micro_batch_tok;       /* of a pipeline's micro-batch: tokens of prompts at most */
     const struct profile *profile; /* borrowed */
+    struct phase_clocks clocks;    /* 0: 1; in place of the setup's clock_ratio */
     double quantum_s;
     const int64_t *capture_sizes; /* borrowed; as in struct roofline_step */
     size_t capture_count;

@@ -54,6 +54,8 @@ struct roofline_step roofline_step_default(const struct llm *llm, const struct g
         .gpus_per_node = placement_node_gpus(gpu, &node),
         .efficiency = efficiency_of(gpu, precision, kv_precision),
         .overhead = {PRIOR_STEP_S, PRIOR_LAYER_S, PRIOR_SEQ_S, PRIOR_PREFILL_STEP_S},
+        .clock_ratio = 1,
+        .clocks = {1, 1},
         .power = {PRIOR_POWER_ACTIVE, PRIOR_POWER_COMPUTE, PRIOR_POWER_MEMORY},
     };
     step.all_reduce = all_reduce_line(gpu, tensor_parallel, step.gpus_per_node);
@@ -88,6 +90,10 @@ static bool peaks_known(const struct roofline_step *step, struct diags *diags, s
     return ok;
 }
 
+int64_t roofline_boards(const struct roofline_step *step) {
+    return step->tensor_parallel * (step->pipeline_parallel > 1 ? step->pipeline_parallel : 1);
+}
+
 /* GPUs that share a sequence's attention. */
 static int64_t attention_gpus(const struct roofline_step *step) {
     return step->attention_dp > 1 ? step->tensor_parallel / step->attention_dp : step->tensor_parallel;
@@ -110,8 +116,8 @@ struct rates {
 static struct rates rates_of(const struct roofline_step *step) {
     const struct kernel_efficiency *ratio = &step->efficiency;
     double byte_per_s = gpu_peak_byte_per_s(step->gpu);
-    double flop_per_s = gpu_peak_flop_per_s(step->gpu, step->precision);
-    double wide_flop_per_s = gpu_peak_flop_per_s(step->gpu, PRECISION_BF16);
+    double flop_per_s = step->clocks.prefill_ratio * gpu_peak_flop_per_s(step->gpu, step->precision);
+    double wide_flop_per_s = step->clocks.prefill_ratio * gpu_peak_flop_per_s(step->gpu, PRECISION_BF16);
     return (struct rates){
         .s_per_byte = 1 / (byte_per_s * ratio->memory_ratio),
         .s_per_flop = 1 / (flop_per_s * ratio->compute_ratio),

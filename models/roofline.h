@@ -63,8 +63,14 @@ struct roofline_step {
     struct kernel_efficiency efficiency;
     struct engine_overhead overhead;
     struct collective_line all_reduce;
-    struct power_shares power; /* by default PRIOR_POWER; the catalogue has them by architecture */
+    double clock_ratio;         /* SM clock asked for, of the greatest: of energy */
+    struct phase_clocks clocks; /* that steps take, of times; here the first is for all products */
+    double power_limit_w;       /* of a board; 0: TDP */
+    struct power_shares power;  /* by default PRIOR_POWER; the catalogue has them by architecture */
 };
+
+/* GPUs of a replica. */
+int64_t roofline_boards(const struct roofline_step *step);
 
 /* A step with everything from models/priors.h. `gpus_per_node` 0: the catalogue's. Change single fields afterwards. */
 struct roofline_step roofline_step_default(const struct llm *llm, const struct gpu *gpu, enum precision precision,

@@ -51,15 +51,14 @@ static bool energy_fill(const struct roofline_step *step, struct work_model *wor
     if (isnan(gpu->tdp_w) || isnan(peak_flop_per_s) || isnan(peak_byte_per_s)) {
         return true; /* power is not known: no energy */
     }
-    const int64_t stages = step->pipeline_parallel > 1 ? step->pipeline_parallel : 1;
-    double boards_mw = (double)(step->tensor_parallel * stages) * 1000;
+    double boards_mw = (double)roofline_boards(step) * 1000;
+    const struct power_shares power = power_shares_at(step->power, step->clock_ratio);
+    const double limit_w = step->power_limit_w > 0 ? step->power_limit_w : gpu->tdp_w;
     const struct coefficient coefficients[] = {
-        {"energy per FLOP", step->power.compute_ratio * gpu->tdp_w / peak_flop_per_s, ENERGY_PER_J,
-         &work->energy_per_flop},
-        {"energy per byte", step->power.memory_ratio * gpu->tdp_w / peak_byte_per_s, ENERGY_PER_J,
-         &work->energy_per_byte},
-        {"power of a step", step->power.active_ratio * gpu->tdp_w, boards_mw, &work->active_mw},
-        {"TDP above idle", gpu->tdp_w - gpu_idle_context_w(gpu, NULL), boards_mw, &work->cap_mw},
+        {"energy per FLOP", power.compute_ratio * gpu->tdp_w / peak_flop_per_s, ENERGY_PER_J, &work->energy_per_flop},
+        {"energy per byte", power.memory_ratio * gpu->tdp_w / peak_byte_per_s, ENERGY_PER_J, &work->energy_per_byte},
+        {"power of a step", power.active_ratio * gpu->tdp_w, boards_mw, &work->active_mw},
+        {"power limit above idle", limit_w - gpu_idle_context_w(gpu, NULL), boards_mw, &work->cap_mw},
     };
     return coefficients_round(coefficients, sizeof coefficients / sizeof coefficients[0], diags, at);
 }

@@ -8,12 +8,12 @@
 #include "base/quantity.h"
 #include "models/memory.h"
 #include "models/placement.h"
-#include "models/priors.h"
 #include "models/roofline.h"
 #include "models/work.h"
 #include "scenarios/capture_sizes.h"
 #include "scenarios/layers.h"
 #include "scenarios/resolve.h"
+#include "scenarios/resolve_power.h"
 #include "scenarios/step_profile.h"
 
 /* What a pool is built from while it is resolved. */
@@ -88,14 +88,6 @@ static void override(const struct view *view, const char *key, double *value) {
     }
 }
 
-/* A key of `power`: the scenario's, then the pool's own. */
-static void override_power(struct resolver *resolver, const struct pool_parts *parts, const char *key, double *value) {
-    struct view top = view_block(resolver->arena, &resolver->root, "power");
-    struct view own = view_block(resolver->arena, parts->view, "power");
-    override(&top, key, value);
-    override(&own, key, value);
-}
-
 static bool find_gpu(struct resolver *resolver, struct pool_parts *parts) {
     const struct node *node = view_node(parts->view, "gpu");
     if (node == NULL) {
@@ -116,9 +108,7 @@ static bool find_gpu(struct resolver *resolver, struct pool_parts *parts) {
             return false;
         }
     }
-    override_power(resolver, parts, "idle_w", &gpu->idle_w);
-    override_power(resolver, parts, "idle_ctx_add_w", &gpu->idle_ctx_add_w);
-    override_power(resolver, parts, "tdp_w", &gpu->tdp_w);
+    resolve_power_watts(resolver, parts->view, gpu);
     parts->gpu = gpu;
     return true;
 }
@@ -298,32 +288,21 @@ static bool fill_capture_sizes(struct resolver *resolver, struct pool_parts *par
     return true;
 }
 
-/* Board power of the GPU's architecture. */
-static struct power_shares power_of(struct resolver *resolver, const struct pool_parts *parts) {
-    const struct architecture_power *row = catalog_power(resolver->context->catalog, parts->gpu);
-    struct power_shares shares = {PRIOR_POWER_ACTIVE, PRIOR_POWER_COMPUTE, PRIOR_POWER_MEMORY};
-    if (row != NULL) {
-        shares = (struct power_shares){row->active_ratio, row->compute_ratio, row->memory_ratio};
-    } else if (!isnan(parts->gpu->tdp_w)) {
-        resolver_assume(resolver, view_path(resolver->arena, parts->view, "power"),
-                        "shares of TDP as of other architectures: no measurements of this one");
-    }
-    override_power(resolver, parts, "active_ratio", &shares.active_ratio);
-    override_power(resolver, parts, "compute_ratio", &shares.compute_ratio);
-    override_power(resolver, parts, "memory_ratio", &shares.memory_ratio);
-    return shares;
-}
-
 /* An image generator: one GPU a replica, and what its row must say. */
 static bool make_image(struct resolver *resolver, struct pool_parts *parts) {
-    parts->image_step = (struct image_step){
-        .model = parts->image, .gpu = parts->gpu, .precision = parts->precision, .power = power_of(resolver, parts)};
+    parts->image_step = (struct image_step){.model = parts->image,
+                                            .gpu = parts->gpu,
+                                            .precision = parts->precision,
+                                            .power = resolve_power_shares(resolver, parts->view, parts->gpu)};
     const int64_t gpus = gpus_per_replica(parts);
     if (gpus != 1) {
         const char *key = parts->tensor_parallel > 1 ? "tensor_parallel" : "pipeline_parallel";
         return diag_error(resolver->diags, view_at(parts->view, key), "tensor-parallel-shape",
                           "%s makes images: a replica is one GPU, not %lld; raise `replicas`", parts->image->name,
                           (long long)gpus);
+    }
+    if (!resolve_power_limit(resolver, parts->view, parts->gpu, NULL)) {
+        return false;
     }
     return image_step_check(&parts->image_step, resolver->diags, view_at(parts->view, "model"));
 }
@@ -356,7 +335,7 @@ static bool make_shape(struct resolver *resolver, struct pool_parts *parts, cons
         return make_image(resolver, parts);
     }
     if (parts->gpu == NULL || parts->llm == NULL) {
-        return true;
+        return resolve_power_limit(resolver, parts->view, parts->gpu, NULL);
     }
     if (!llm_check(parts->llm, resolver->diags, view_at(parts->view, "model")) ||
         !tensor_parallel_check(parts->llm, parts->tensor_parallel, resolver->diags,
@@ -375,8 +354,11 @@ static bool make_shape(struct resolver *resolver, struct pool_parts *parts, cons
     parts->roofline.attention_dp = parts->attention_dp;
     parts->roofline.pipeline_parallel = parts->pipeline_parallel;
     parts->roofline.micro_batch_tok = micro_batch_tok(batching);
-    parts->roofline.power = power_of(resolver, parts);
+    parts->roofline.power = resolve_power_shares(resolver, parts->view, parts->gpu);
     override_step(resolver, parts);
+    if (!resolve_power_limit(resolver, parts->view, parts->gpu, parts->is_linear ? NULL : &parts->roofline)) {
+        return false;
+    }
     if (!fill_capture_sizes(resolver, parts, batching)) {
         return false;
     }
@@ -418,8 +400,22 @@ static const struct profile *find_profile(struct resolver *resolver, const struc
                              resolver->arena, resolver->diags);
 }
 
+/* Of the times of a profile, or of the roofline. */
+static void take_clocks(struct resolver *resolver, struct pool_parts *parts, struct profile_step *profile,
+                        const struct batching_config *batching) {
+    const struct limited_step limited = {
+        .roofline = &parts->roofline,
+        .profile = profile,
+        .max_num_seqs = batching->max_num_seqs,
+        .max_num_batched_tokens = batching->max_num_batched_tokens,
+        .draft_tokens = parts->draft_tokens,
+    };
+    parts->roofline.clocks = resolve_power_clocks(resolver, parts->view, &limited);
+    parts->profile.clocks = parts->roofline.clocks;
+}
+
 static struct step_model *make_profile(struct resolver *resolver, struct pool_parts *parts,
-                                       const struct work_model *work) {
+                                       const struct batching_config *batching, const struct work_model *work) {
     struct profile_step *step = &parts->profile;
     step->profile = find_profile(resolver, &parts->step);
     if (step->profile == NULL) {
@@ -440,6 +436,7 @@ static struct step_model *make_profile(struct resolver *resolver, struct pool_pa
     step->micro_batch_tok = parts->roofline.micro_batch_tok;
     step->quantum_s = parts->roofline.quantum_s;
     step->draft_tokens = parts->draft_tokens;
+    take_clocks(resolver, parts, step, batching);
     return step_model_new_profile(step, work, resolver->diags, parts->step.at);
 }
 
@@ -473,7 +470,8 @@ static bool speculate(struct resolver *resolver, struct pool_parts *parts) {
     return true;
 }
 
-static bool make_step_model(struct resolver *resolver, struct pool_parts *parts) {
+static bool make_step_model(struct resolver *resolver, struct pool_parts *parts,
+                            const struct batching_config *batching) {
     struct work_model work;
     const struct work_model *known_work = NULL;
     struct position at = parts->step.at;
@@ -500,8 +498,9 @@ static bool make_step_model(struct resolver *resolver, struct pool_parts *parts)
     } else if (has_image(parts)) {
         *parts->step_model = step_model_new_image(&parts->image_step, known_work, resolver->diags, at);
     } else if (view_is(&parts->step, "model", "profile")) {
-        *parts->step_model = make_profile(resolver, parts, known_work);
+        *parts->step_model = make_profile(resolver, parts, batching, known_work);
     } else {
+        take_clocks(resolver, parts, NULL, batching);
         *parts->step_model = step_model_new_roofline(&parts->roofline, known_work, resolver->diags, at);
     }
     return *parts->step_model != NULL && speculate(resolver, parts);
@@ -596,28 +595,6 @@ static void fill_request_path(const struct resolver *resolver, const struct pool
     resolver->delays[index].base = units_of_s(path.request_s);
     config->frontend_base = units_of_s(path.serve_s);
     config->frontend_per_input_token = units_of_s(path.serve_token_s);
-}
-
-static void fill_power(struct resolver *resolver, const struct pool_parts *parts, struct pool_facts *facts) {
-    const struct gpu *gpu = parts->gpu;
-    facts->power_known = (parts->has_shape || has_image(parts)) && !isnan(gpu->tdp_w);
-    if (!facts->power_known) {
-        return;
-    }
-    bool idle_assumed = false;
-    facts->idle_w = gpu_idle_w(gpu, &idle_assumed);
-    facts->idle_context_w = gpu_idle_context_w(gpu, NULL);
-    facts->tdp_w = gpu->tdp_w;
-    if (idle_assumed) {
-        resolver_assume(
-            resolver, view_path(resolver->arena, parts->view, "power.idle_w"),
-            arena_format(resolver->arena, "%.0f W (10 %% of TDP; the row of %s is blank)", facts->idle_w, gpu->name));
-    }
-    if (isnan(gpu->idle_ctx_add_w)) {
-        resolver_assume(resolver, view_path(resolver->arena, parts->view, "power.idle_ctx_add_w"),
-                        arena_format(resolver->arena, "%.0f W (5.5 %% of TDP; the row of %s is blank)",
-                                     facts->idle_context_w - facts->idle_w, gpu->name));
-    }
 }
 
 static bool fill_placement(struct resolver *resolver, const struct pool_parts *parts, const struct pool_config *config,
@@ -742,7 +719,7 @@ static void fill_facts(struct resolver *resolver, const struct pool_parts *parts
     assume_image(resolver, parts);
     assume_engine(resolver, parts);
     assume_step_time(resolver, parts, is_given || is_calibrated);
-    fill_power(resolver, parts, facts);
+    resolve_power_facts(resolver, parts->view, parts->gpu, parts->has_shape || has_image(parts), facts);
 }
 
 bool resolve_pool(struct resolver *resolver, const struct view *view, size_t index) {
@@ -773,7 +750,7 @@ bool resolve_pool(struct resolver *resolver, const struct view *view, size_t ind
             is_ok;
     parts.draft_tokens = config->speculative.draft_tokens;
     is_ok = make_shape(resolver, &parts, &config->batching) && fill_memory(resolver, &parts, config, facts) &&
-            make_step_model(resolver, &parts) && is_ok;
+            make_step_model(resolver, &parts, &config->batching) && is_ok;
     fill_request_path(resolver, &parts, config, index);
     is_ok = fill_max_model_len(resolver, &parts, config) && is_ok;
     is_ok = fill_placement(resolver, &parts, config, facts) && is_ok;

@@ -324,9 +324,16 @@ static const struct block step_time_block = {"fleet[].step_time", FIELDS(step_ti
          .min = 0,                                                                                                     \
          .max = 2,                                                                                                     \
          .help = "The same at the peak of memory bandwidth; by default its architecture's"},                           \
+        {.key = "power_limit_w",                                                                                       \
+         .shapes = SHAPE_NUMBER,                                                                                       \
+         .unit = "W",                                                                                                  \
+         .min = 1,                                                                                                     \
+         .max = 1e5,                                                                                                   \
+         .help = "Limit set on each board, at most `tdp_w`: the clock falls to where prefill and decoding meet it, "   \
+                 "each for itself. By default none"},                                                                  \
     {                                                                                                                  \
-        .key = "cap_w", .shapes = SHAPE_NUMBER, .unit = "W", .min = 1, .max = 1e5,                                     \
-        .not_yet = "lower `tdp_w`, which caps power but does not slow the clock", .help = "Power cap"                  \
+        .key = "sm_clock_ratio", .shapes = SHAPE_NUMBER, .unit = "ratio", .min = 0.2, .max = 1,                        \
+        .help = "SM clock that boards are locked to, of their greatest; by default 1. Memory keeps its clock"          \
     }
 static const struct field pool_power_fields[] = {POWER_FIELDS};
 static const struct block pool_power_block = {"fleet[].power", FIELDS(pool_power_fields), NO_ALIASES};

@@ -71,8 +71,8 @@ static struct gpu h100(void) {
     return gpu;
 }
 
-static struct step_model *rig_profile(const struct throughput_rig *rig, const struct work_model *work, bool is_draft,
-                                      struct diags *diags) {
+static inline struct step_model *rig_profile(const struct throughput_rig *rig, const struct work_model *work,
+                                             bool is_draft, struct diags *diags) {
     static const struct profile neutral = {.name = "neutral"};
     const struct position nowhere = {0};
     const struct profile_step step = {
@@ -95,7 +95,7 @@ static struct step_model *rig_profile(const struct throughput_rig *rig, const st
 }
 
 /* One layer of the target, without the engine's own time. */
-static struct step_model *rig_draft(const struct throughput_rig *target, struct diags *diags) {
+static inline struct step_model *rig_draft(const struct throughput_rig *target, struct diags *diags) {
     const struct position nowhere = {0};
     struct throughput_rig rig = *target;
     struct work_model work;
@@ -107,14 +107,14 @@ static struct step_model *rig_draft(const struct throughput_rig *target, struct 
                           : step_model_new_roofline(&rig.step, &work, diags, nowhere);
 }
 
-static void rig_speculate(struct throughput_rig *rig, struct diags *diags) {
+static inline void rig_speculate(struct throughput_rig *rig, struct diags *diags) {
     if (rig->draft_tokens > 0) {
         step_model_speculate(rig->model, rig->draft_tokens, rig->has_draft ? rig_draft(rig, diags) : NULL);
     }
 }
 
 /* Fills `rig`, whose llm and gpu are set. */
-static void rig_make(struct throughput_rig *rig, int64_t tensor_parallel, int64_t num_gpu_blocks) {
+static inline void rig_make(struct throughput_rig *rig, int64_t tensor_parallel, int64_t num_gpu_blocks) {
     const struct position nowhere = {0};
     struct diags *diags = diags_new();
     struct work_model work;
