@@ -160,11 +160,14 @@ static void capture_sequences(struct capture_table *table, int64_t tokens) {
     }
 }
 
-void step_model_speculate(struct step_model *model, int64_t draft_tokens, struct step_model *draft) {
+void step_model_speculate(struct step_model *model, int64_t draft_tokens, enum captured_unit unit,
+                          struct step_model *draft) {
     CHECK(draft_tokens >= 1 && draft_tokens <= DRAFT_TOKENS_MAX && model->context_shift == 0 && model->stages <= 1);
     refine(model);
     model->decode_tokens = 1 + draft_tokens;
-    capture_sequences(&model->captured, model->decode_tokens);
+    if (unit == CAPTURED_TOKENS) {
+        capture_sequences(&model->captured, model->decode_tokens);
+    }
     model->draft = draft;
     if (draft != NULL) {
         CHECK(draft->quantum == 0 && draft->host == 0 && draft->host_seq == 0 && draft->eager == 0);

@@ -121,10 +121,14 @@ struct step_model *step_model_new_roofline(const struct roofline_step *roofline,
                                            struct diags *diags, struct position at);
 void step_model_free(struct step_model *model); /* accepts NULL */
 
+/* What the captured sizes of an engine count: vLLM a batch's tokens, drafts included, SGLang and TensorRT-LLM its sequences. */
+enum captured_unit { CAPTURED_SEQUENCES, CAPTURED_TOKENS };
+
 /* Makes a new model one of speculative decoding: each decode verifies `draft_tokens` >= 1 drafts, which `draft` makes in as many passes over
  * the decodes of the step; of its prompts it makes one pass, together with the first of those. `draft` is owned then; NULL: drafts cost nothing. It has
- * no quantum, no host and no windowed layers. A linear or a profile's model must have been made for the same `draft_tokens`. */
-void step_model_speculate(struct step_model *model, int64_t draft_tokens, struct step_model *draft);
+ * no quantum, no host and no windowed layers. Captured sizes are of `unit`. A linear or a profile's model must have been made for the same `draft_tokens`. */
+void step_model_speculate(struct step_model *model, int64_t draft_tokens, enum captured_unit unit,
+                          struct step_model *draft);
 
 /* Drafts that are verified with each decode; 0: none. */
 int64_t step_model_draft_tokens(const struct step_model *model);

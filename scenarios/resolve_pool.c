@@ -466,7 +466,9 @@ static bool speculate(struct resolver *resolver, struct pool_parts *parts) {
             return false;
         }
     }
-    step_model_speculate(*parts->step_model, parts->draft_tokens, draft);
+    bool by_sequence = parts->engine == SERVING_SGLANG || parts->engine == SERVING_TRTLLM;
+    step_model_speculate(*parts->step_model, parts->draft_tokens, by_sequence ? CAPTURED_SEQUENCES : CAPTURED_TOKENS,
+                         draft);
     return true;
 }
 

@@ -17,7 +17,7 @@ static const struct {
     [FLAG_PHYSICS_CELL] = {"physics-cell", "another row of its cell fails physics-mfu"},
     [FLAG_PHYSICS_BANDWIDTH] = {"physics-bandwidth", "a token in less time than weights and KV cache take to be read"},
     [FLAG_SATURATED] = {"saturated", "the server did not keep up with the rate"},
-    [FLAG_SPECULATIVE] = {"speculative", "speculative decoding, which is not simulated"},
+    [FLAG_SPECULATIVE] = {"speculative", "speculative decoding: how many drafts are accepted is assumed"},
     [FLAG_SUSPECTED_SPECULATION] = {"suspected-speculation",
                                     "not stated; repeats of the configuration differ by 1.7 times"},
     [FLAG_HELD_UP] = {"held-up", "runs of this task and GPU are 2 to 6 times slower than others of the same batch"},

@@ -10,9 +10,10 @@
 #include "base/check.h"
 #include "scenarios/catalog.h"
 #include "study/names.h"
+#include "study/speculation.h"
 
 enum {
-    SET_COUNT_MAX = 26,
+    SET_COUNT_MAX = 27,
     KV_BLOCK_TOK = 16, /* of vLLM's prefix cache */
     TENSOR_PARALLEL_TRIED = 8,
     BATCH_LEAST = 32,
@@ -150,6 +151,7 @@ static const struct kv_correction kv_corrections[] = {
 /* Flags of a row: 0 where nobody says, then the engine's defaults hold. */
 struct server_flags {
     int64_t max_num_seqs, max_num_batched_tokens, chunk, batch_wait_iters, max_capture_size;
+    int64_t decode_tokens; /* of a decode in a step: 1, and its drafts */
     double memory_share, batch_wait_ratio;
     enum precision kv_precision;
 };
@@ -308,6 +310,7 @@ static struct server_flags flags_of(const struct rebuild_context *context, const
     if (rebuilt->recipe != NULL) {
         take_recipe(&flags, rebuilt->recipe, row);
     }
+    flags.decode_tokens = 1 + speculation_of(row, rebuilt->recipe).draft_tokens;
     add_ranks(&flags, row, rebuilt);
     if (row->load_kind == LOAD_MAX_NUM_SEQS) {
         flags.max_num_seqs = (int64_t)row->load;
@@ -334,7 +337,7 @@ static void add_batching(struct keys *keys, const struct rebuilt *rebuilt, const
         ADD(keys, "fleet.main.batching.max_num_seqs=%" PRId64, flags->max_num_seqs);
     }
     if (flags->max_num_batched_tokens > 0) {
-        int64_t least = flags->max_num_seqs; /* a full batch decodes in one step */
+        int64_t least = flags->max_num_seqs * flags->decode_tokens; /* a full batch decodes in one step */
         ADD(keys, "fleet.main.batching.max_num_batched_tokens=%" PRId64,
             flags->max_num_batched_tokens > least ? flags->max_num_batched_tokens : least);
     }
@@ -370,6 +373,13 @@ static int64_t tensor_parallel_of(const struct measured_row *row, const struct r
     return is_whole ? tp : 0;
 }
 
+static void add_speculation(struct keys *keys, struct speculation speculation) {
+    if (speculation.draft_tokens > 0) {
+        ADD(keys, "fleet.main.speculative={draft_tokens: %" PRId64 ", acceptance_rate: %.6g, draft: %s}",
+            speculation.draft_tokens, speculation.acceptance_rate, speculation.draft);
+    }
+}
+
 static void add_server(struct keys *keys, const struct rebuild_context *context, const struct measured_row *row,
                        const struct rebuilt *rebuilt, int64_t tensor_parallel) {
     const struct server_flags flags = flags_of(context, row, rebuilt);
@@ -396,6 +406,7 @@ static void add_server(struct keys *keys, const struct rebuild_context *context,
     if (flags.memory_share > 0) {
         ADD(keys, "fleet.main.gpu_memory_utilization=%.6g", flags.memory_share);
     }
+    add_speculation(keys, speculation_of(row, rebuilt->recipe));
     add_batching(keys, rebuilt, &flags);
 }
 
@@ -449,9 +460,9 @@ static void mend_token_budget(struct keys *keys, const struct rebuild_context *c
                               const struct rebuilt *rebuilt) {
     const struct server_flags flags = flags_of(context, row, rebuilt);
     if (flags.max_num_seqs > 0) {
-        ADD(keys, "fleet.main.batching.max_num_batched_tokens=%" PRId64, flags.max_num_seqs);
+        ADD(keys, "fleet.main.batching.max_num_batched_tokens=%" PRId64, flags.max_num_seqs * flags.decode_tokens);
     } else if (flags.max_num_batched_tokens > 0) {
-        ADD(keys, "fleet.main.batching.max_num_seqs=%" PRId64, flags.max_num_batched_tokens);
+        ADD(keys, "fleet.main.batching.max_num_seqs=%" PRId64, flags.max_num_batched_tokens / flags.decode_tokens);
     }
 }
 

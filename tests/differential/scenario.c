@@ -424,7 +424,8 @@ static void speculate(struct dice *dice, struct pool_config *pool) {
     pool->speculative.draft_tokens = drafts;
     pool->speculative.accepted = chance(dice, 0.2) ? 0 : chance(dice, 0.2) ? all : between(dice, 0, all);
     pool->batching.max_num_batched_tokens += batching_slots(&pool->batching) * drafts;
-    step_model_speculate(model, drafts, chance(dice, 0.5) ? make_draft(dice, model) : NULL);
+    step_model_speculate(model, drafts, chance(dice, 0.5) ? CAPTURED_TOKENS : CAPTURED_SEQUENCES,
+                         chance(dice, 0.5) ? make_draft(dice, model) : NULL);
 }
 
 static void make_requests(struct dice *dice, struct scenario_workload *source, double spacing_s) {

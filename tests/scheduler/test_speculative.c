@@ -17,7 +17,7 @@ static void play_drafts(struct play *play, const struct linear_step *step, int64
     play_init(play, 0, 0, 0, 0);
     own.draft_tokens = DRAFTS;
     play_cost(play, &own, NULL);
-    step_model_speculate(play->step_model, DRAFTS, NULL);
+    step_model_speculate(play->step_model, DRAFTS, CAPTURED_TOKENS, NULL);
     play->pools[0].speculative = (struct speculative_config){.draft_tokens = DRAFTS, .accepted = accepted};
 }
 

@@ -13,6 +13,7 @@
 #include "study/flags.h"
 #include "study/predict.h"
 #include "study/rebuild.h"
+#include "study/speculation.h"
 
 static const struct recipe recipes[] = {
     {.recipe_id = "x1",
@@ -75,8 +76,28 @@ static const struct recipe recipes[] = {
      .attention_dp = "true batching_wait_iters=0 enable_balance=true timeout_iters=60",
      .ep_condition = "",
      .other_flags = ""},
+    {.recipe_id = "x4",
+     .kv_precision = "",
+     .max_num_seqs = "",
+     .max_num_batched_tokens = "",
+     .prefill_chunk_tokens = "",
+     .gpu_memory_fraction = "",
+     .length_range_ratio = "",
+     .client_requests_per_concurrency = "",
+     .batch_wait_timeout_iters = "",
+     .batch_wait_max_tokens_ratio = "",
+     .cuda_graph_max_batch = "",
+     .speculative = "EAGLE steps=2 topk=1 draft_tokens=3",
+     .source = "",
+     .engine = "",
+     .model = "",
+     .gpu = "",
+     .precision = "",
+     .attention_dp = "",
+     .ep_condition = "",
+     .other_flags = ""},
 };
-static const struct recipe_book book = {.recipes = recipes, .recipe_count = 3};
+static const struct recipe_book book = {.recipes = recipes, .recipe_count = 4};
 
 static struct rebuild_context *context_of(const char *const *sets, size_t count) {
     const struct rebuild_options options = {.sets = sets, .set_count = count, .engine = ENGINE_LEAP};
@@ -534,6 +555,42 @@ static void a_steady_queue_counts_full_batches_only(void **state) {
     assert_true(fabs(predicted_value(&predicted, METRIC_THROUGHPUT, false) - 100 / 1.100) < 0.1);
 }
 
+static int64_t drafts_of(const char *spec_decode, const char *text) {
+    struct measured_row row = row_of();
+    struct recipe recipe = recipes[0];
+    row.spec_decode = spec_decode;
+    recipe.speculative = text;
+    return speculation_of(&row, &recipe).draft_tokens;
+}
+
+static void a_recipe_states_its_drafts_in_words(void **state) {
+    (void)state;
+    assert_int_equal(drafts_of("mtp", "EAGLE steps=2 topk=1 draft_tokens=3"), 2);
+    assert_int_equal(drafts_of("mtp", "MTP nextn=3 (from config file name)"), 3);
+    assert_int_equal(drafts_of("eagle3", "eagle3 tokens=7 draft_tp=1"), 7);
+    assert_int_equal(drafts_of("mtp", "mtp tokens=default"), 0);
+    assert_int_equal(drafts_of("mtp", ""), 0);
+    assert_int_equal(drafts_of("unknown", "MTP nextn=3"), 0);
+    assert_int_equal(drafts_of("none", "MTP nextn=3"), 0);
+}
+
+/* 0.72 + 0.72^2 of two drafts. */
+static void a_server_has_its_drafts(void **state) {
+    (void)state;
+    struct rebuild_context *context = context_of(NULL, 0);
+    struct measured_row row = row_of();
+    struct rebuilt rebuilt;
+    row.recipe_id = "x4";
+    row.spec_decode = "mtp";
+    rebuild_row(context, &row, &rebuilt);
+    assert_int_equal(rebuilt.skip, SKIP_NONE);
+    const struct speculative_config *speculative = &rebuilt.point->sim.pools[0].speculative;
+    assert_int_equal(speculative->draft_tokens, 2);
+    assert_int_equal(speculative->accepted, 1268); /* 1.2384 x 1024 */
+    rebuilt_release(&rebuilt);
+    rebuild_context_free(context);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(versions_name_their_engine),
@@ -552,6 +609,8 @@ int main(void) {
         cmocka_unit_test(littles_law_is_held_against_recipes),
         cmocka_unit_test(a_closed_loop_comes_out_as_reckoned_by_hand),
         cmocka_unit_test(a_steady_queue_counts_full_batches_only),
+        cmocka_unit_test(a_recipe_states_its_drafts_in_words),
+        cmocka_unit_test(a_server_has_its_drafts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -74,7 +74,7 @@ static void assert_seconds(i128 units, double expected) {
 static void each_decode_has_its_drafts(void **state) {
     (void)state;
     struct step_model *model = toy_model(NULL, 0);
-    step_model_speculate(model, 3, NULL);
+    step_model_speculate(model, 3, CAPTURED_TOKENS, NULL);
     struct step_work work = {.decode_seqs = 2, .decode_context = 1000 * one + one / 2};
     assert_seconds(step_model_duration(model, &work), 1e-3 + 62.5e-6 + 8 * 0.125e-6 + 1000.5 * 0.125e-6);
     struct step_amounts amounts = step_model_amounts(model, &work, (i128)1 << 80);
@@ -90,15 +90,16 @@ static void each_decode_has_its_drafts(void **state) {
     step_model_free(model);
 }
 
-/* One draft: two tokens a decode. Sizes of 4 and 8 tokens hold 2 and 4 decodes; five decodes are beyond. A size of 7 tokens holds 4, rounded up. */
+/* One draft: two tokens a decode. Sizes of 4 and 8 tokens hold 2 and 4 decodes; five decodes are beyond. A size of 7 tokens holds 4, rounded up.
+ * Where sizes are of sequences, five are padded to eight. */
 static void captured_sizes_are_of_tokens(void **state) {
     (void)state;
     static const int64_t sizes[] = {4, 8}, odd[] = {4, 7};
     static const int64_t wanted[] = {2, 2, 4, 4, 5}, wanted_odd[] = {2, 2, 4};
     struct step_model *captured = toy_model(sizes, 2), *eager = toy_model(NULL, 0), *other = toy_model(odd, 2);
-    step_model_speculate(captured, 1, NULL);
-    step_model_speculate(eager, 1, NULL);
-    step_model_speculate(other, 1, NULL);
+    step_model_speculate(captured, 1, CAPTURED_TOKENS, NULL);
+    step_model_speculate(eager, 1, CAPTURED_TOKENS, NULL);
+    step_model_speculate(other, 1, CAPTURED_TOKENS, NULL);
     for (int64_t decodes = 1; decodes <= 5; decodes++) {
         const struct step_work work = {.decode_seqs = decodes}, padded = {.decode_seqs = wanted[decodes - 1]};
         assert_true(step_model_duration(captured, &work) == step_model_duration(eager, &padded));
@@ -107,6 +108,11 @@ static void captured_sizes_are_of_tokens(void **state) {
         const struct step_work work = {.decode_seqs = decodes}, padded = {.decode_seqs = wanted_odd[decodes - 1]};
         assert_true(step_model_duration(other, &work) == step_model_duration(eager, &padded));
     }
+    step_model_free(captured);
+    captured = toy_model(sizes, 2);
+    step_model_speculate(captured, 1, CAPTURED_SEQUENCES, NULL);
+    const struct step_work five = {.decode_seqs = 5}, eight = {.decode_seqs = 8};
+    assert_true(step_model_duration(captured, &five) == step_model_duration(eager, &eight));
     step_model_free(captured);
     step_model_free(eager);
     step_model_free(other);
@@ -117,8 +123,8 @@ static void captured_sizes_are_of_tokens(void **state) {
 static void the_draft_model_runs_once_a_draft(void **state) {
     (void)state;
     struct step_model *bare = toy_model(NULL, 0), *model = toy_model(NULL, 0), *pass = toy_model(NULL, 0);
-    step_model_speculate(bare, 3, NULL);
-    step_model_speculate(model, 3, toy_model(NULL, 0));
+    step_model_speculate(bare, 3, CAPTURED_TOKENS, NULL);
+    step_model_speculate(model, 3, CAPTURED_TOKENS, toy_model(NULL, 0));
     struct step_work work = {.decode_seqs = 2, .decode_context = 1000 * one};
     struct step_work own = {.decode_seqs = 2, .decode_context = 1000}; /* of a model that does not speculate */
     i128 added = step_model_duration(model, &work) - step_model_duration(bare, &work);
@@ -144,7 +150,7 @@ static void the_draft_model_runs_once_a_draft(void **state) {
 static void sums_are_the_sum_of_steps(void **state) {
     (void)state;
     struct step_model *model = toy_model(NULL, 0);
-    step_model_speculate(model, 2, toy_model(NULL, 0));
+    step_model_speculate(model, 2, CAPTURED_TOKENS, toy_model(NULL, 0));
     struct step_sums sums = {0};
     struct step_amounts all = {0};
     i128 context = 0, duration = 0;
@@ -172,7 +178,7 @@ static void a_linear_draft_costs_what_a_prompts_token_does(void **state) {
     struct diags *diags = diags_new();
     const struct linear_step linear = {.c0_s = 1e-3, .c1_s = 10e-6, .c2_s = 20e-6, .c3_s = 1e-6, .draft_tokens = 3};
     struct step_model *model = step_model_new_linear(&linear, NULL, diags, nowhere);
-    step_model_speculate(model, 3, NULL);
+    step_model_speculate(model, 3, CAPTURED_TOKENS, NULL);
     const struct step_work work = {.decode_seqs = 2, .decode_context = 100 * one + one / 4};
     assert_seconds(step_model_duration(model, &work), 1e-3 + 2 * (20e-6 + 3 * 10e-6) + 100.25e-6);
     step_model_free(model);

@@ -109,7 +109,8 @@ static inline struct step_model *rig_draft(const struct throughput_rig *target, 
 
 static inline void rig_speculate(struct throughput_rig *rig, struct diags *diags) {
     if (rig->draft_tokens > 0) {
-        step_model_speculate(rig->model, rig->draft_tokens, rig->has_draft ? rig_draft(rig, diags) : NULL);
+        step_model_speculate(rig->model, rig->draft_tokens, CAPTURED_TOKENS,
+                             rig->has_draft ? rig_draft(rig, diags) : NULL);
     }
 }
 
