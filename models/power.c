@@ -46,7 +46,7 @@ static struct step_model *model_at(const struct limited_step *step, double clock
     }
     diags_free(diags);
     if (model != NULL && step->draft_tokens > 0) {
-        step_model_speculate(model, step->draft_tokens, NULL);
+        step_model_speculate(model, step->draft_tokens, CAPTURED_TOKENS, NULL);
     }
     return model;
 }
