@@ -73,14 +73,14 @@ static double prefill_w(const struct limited_step *step, const struct step_model
 static double decode_w(const struct limited_step *step, const struct step_model *model) {
     const int64_t ranks = step_model_ranks(model);
     struct rank_work *own = xcalloc((size_t)ranks, sizeof *own);
-    const int64_t window = windowed_context(step_model_window(model), PROBE_CONTEXT);
+    const int shift = step_model_context_shift(model);
+    const int64_t context = (int64_t)PROBE_CONTEXT << shift;
+    const int64_t window = windowed_context(step_model_window(model), PROBE_CONTEXT) << shift;
     double most_w = 0;
     for (int64_t n = 1; n <= step->max_num_seqs; n *= 2) {
-        struct step_work work = {
-            .decode_seqs = n, .decode_context = n * PROBE_CONTEXT, .decode_window_context = n * window};
+        struct step_work work = {.decode_seqs = n, .decode_context = n * context, .decode_window_context = n * window};
         const int64_t largest = (n + ranks - 1) / ranks;
-        own[0] =
-            (struct rank_work){.decode_context = largest * PROBE_CONTEXT, .decode_window_context = largest * window};
+        own[0] = (struct rank_work){.decode_context = largest * context, .decode_window_context = largest * window};
         work.ranks = ranks > 1 ? own : NULL;
         most_w = fmax(most_w, step_w(model, &work));
     }
