@@ -420,9 +420,12 @@ double kernels_collective_s(const struct kernels *kernels, double tokens) {
     if (setup->attention_dp > 1) {
         bytes *= (2 + activation_byte(kernels->expert_format)) / 4;
     }
-    bool in_node = ranks <= setup->gpus_per_node || setup->gpus_per_node == 0;
-    double one =
-        setup->knots != NULL && in_node ? knots_us(setup->knots, bytes) * US : formula_s(kernels, ranks, bytes);
+    const struct collective_line network = network_line(setup->gpu, ranks, setup->gpus_per_node);
+    int64_t own = network.latency_s > 0 ? setup->gpus_per_node : ranks; /* within a node */
+    bool in_node = own <= setup->gpus_per_node || setup->gpus_per_node == 0;
+    double within =
+        setup->knots != NULL && in_node ? knots_us(setup->knots, bytes) * US : formula_s(kernels, own, bytes);
+    double one = network.latency_s + fmax(within, bytes * network.s_per_byte);
     double count = setup->attention_dp > 1 ? 1 : 2;
     return count * kernels->layers * one;
 }

@@ -81,22 +81,29 @@ struct collective_line link_line(const struct gpu *gpu, int64_t ranks, int64_t g
     return line;
 }
 
+struct collective_line network_line(const struct gpu *gpu, int64_t ranks, int64_t gpus_per_node) {
+    if (gpus_per_node <= 0 || ranks <= gpus_per_node || is_rack_scale(gpu)) {
+        return (struct collective_line){0, 0};
+    }
+    const double nodes = ceil((double)ranks / (double)gpus_per_node), ports = (double)gpus_per_node;
+    return (struct collective_line){PRIOR_NETWORK_LATENCY_S,
+                                    2 * (nodes - 1) / nodes / (ports * PRIOR_NETWORK_BYTE_PER_S)};
+}
+
 struct collective_line all_reduce_line(const struct gpu *gpu, int64_t ranks, int64_t gpus_per_node) {
     if (ranks <= 1) {
         return (struct collective_line){0, 0};
     }
+    const struct collective_line network = network_line(gpu, ranks, gpus_per_node);
+    ranks = network.latency_s > 0 ? gpus_per_node : ranks; /* of a node */
     double latency_s = PRIOR_PCIE_LATENCY_PER_RANK_S * (double)ranks;
     double byte_per_s = pcie_byte_per_s(gpu) * (ranks == 2 ? PRIOR_PCIE_PAIR_RATIO : PRIOR_PCIE_SHARED_RATIO);
     if (!isnan(gpu->nvlink_gb_per_s)) {
         latency_s = PRIOR_NVLINK_LATENCY_S + PRIOR_NVLINK_LATENCY_PER_RANK_S * (double)ranks;
         byte_per_s = gpu->nvlink_gb_per_s * 1e9 * PRIOR_NVLINK_RATIO;
     }
-    if (ranks > gpus_per_node && !is_rack_scale(gpu)) {
-        latency_s += PRIOR_NETWORK_LATENCY_S;
-        byte_per_s = fmin(byte_per_s, PRIOR_NETWORK_BYTE_PER_S);
-    }
     double passes = 2 * (double)(ranks - 1) / (double)ranks;
-    return (struct collective_line){latency_s, passes / byte_per_s};
+    return (struct collective_line){latency_s + network.latency_s, fmax(passes / byte_per_s, network.s_per_byte)};
 }
 
 /* ---- pipelines ---- */

@@ -432,7 +432,7 @@ static struct step_model *make_profile(struct resolver *resolver, struct pool_pa
                               .attention_dp = parts->attention_dp > 1 ? parts->attention_dp : 1,
                               .pipeline_parallel = parts->pipeline_parallel,
                               .gpus_per_node = parts->roofline.gpus_per_node,
-                              .knots = profile_knots(step->profile, parts->gpu, parts->engine, parts->tensor_parallel)};
+                              .knots = profile_knots(step->profile, parts->gpu, parts->engine, node_ranks(parts))};
     step->micro_batch_tok = parts->roofline.micro_batch_tok;
     step->quantum_s = parts->roofline.quantum_s;
     step->draft_tokens = parts->draft_tokens;

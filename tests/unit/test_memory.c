@@ -142,6 +142,21 @@ static void an_all_reduce_is_latency_and_bytes(void **state) {
     assert_true(line.latency_s == 0 && line.s_per_byte == 0);
 }
 
+/* Two nodes of 8: 6.6 and 65 us; 1.75 / 279e9 s a byte within a node, and over 8 ports of 40 GB/s half of that. Two of one GPU: 1 / 40e9. */
+static void an_all_reduce_over_nodes_uses_all_ports(void **state) {
+    (void)state;
+    struct gpu gpu = gpu_named("H100-SXM", 80);
+    gpu.nvlink_gb_per_s = 450;
+    struct collective_line line = all_reduce_line(&gpu, 16, 8);
+    assert_true(fabs(line.latency_s - 71.6e-6) < 1e-12);
+    assert_true(fabs(line.s_per_byte - 1.75 / 279e9) < 1e-24);
+    assert_true(fabs(network_line(&gpu, 16, 8).s_per_byte - 1 / 320e9) < 1e-24);
+    assert_true(fabs(all_reduce_line(&gpu, 2, 1).s_per_byte - 1 / 40e9) < 1e-22);
+    assert_true(network_line(&gpu, 8, 8).latency_s <= 0);
+    gpu.name = "GB200-NVL72";
+    assert_true(network_line(&gpu, 16, 4).latency_s <= 0);
+}
+
 /* Two cards of PCIe 4: 6.4 us, 1 / (32e9 x 0.6); four share bridges; a second node is slower than any. */
 static void links_without_nvlink_are_slower(void **state) {
     (void)state;
@@ -227,6 +242,7 @@ int main(void) {
         cmocka_unit_test(an_unknown_memory_is_an_error),
         cmocka_unit_test(heads_must_divide),
         cmocka_unit_test(an_all_reduce_is_latency_and_bytes),
+        cmocka_unit_test(an_all_reduce_over_nodes_uses_all_ports),
         cmocka_unit_test(links_without_nvlink_are_slower),
         cmocka_unit_test(node_billing_pays_for_whole_nodes),
         cmocka_unit_test(a_replica_does_not_span_nodes),
