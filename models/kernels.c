@@ -421,7 +421,7 @@ double kernels_collective_s(const struct kernels *kernels, double tokens) {
         bytes *= (2 + activation_byte(kernels->expert_format)) / 4;
     }
     const struct collective_line network = network_line(setup->gpu, ranks, setup->gpus_per_node);
-    int64_t own = network.latency_s > 0 ? setup->gpus_per_node : ranks; /* within a node */
+    int64_t own = ranks_in_node(setup->gpu, ranks, setup->gpus_per_node);
     bool in_node = own <= setup->gpus_per_node || setup->gpus_per_node == 0;
     double within =
         setup->knots != NULL && in_node ? knots_us(setup->knots, bytes) * US : formula_s(kernels, own, bytes);

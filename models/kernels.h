@@ -37,8 +37,9 @@ struct kernel_setup {
         pipeline_parallel; /* 0 or 1: one stage. Tokens and sequences are then a micro-batch's, times a round's (models/parallel.h) */
     double
         clock_ratio; /* SM clock, of the greatest; 0: 1. Products and attention's FLOP go by it, memory and links do not */
-    const struct collective_knots *knots; /* borrowed; of this GPU, engine and number of ranks, in a node; NULL: by formula */
-    const struct kernel_table *table;     /* borrowed; NULL: the shipped constants (kernels_table.h) */
+    const struct collective_knots
+        *knots; /* borrowed; of this GPU, engine and number of ranks, in a node; NULL: by formula */
+    const struct kernel_table *table; /* borrowed; NULL: the shipped constants (kernels_table.h) */
 };
 
 struct kernels;

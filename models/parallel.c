@@ -90,12 +90,16 @@ struct collective_line network_line(const struct gpu *gpu, int64_t ranks, int64_
                                     2 * (nodes - 1) / nodes / (ports * PRIOR_NETWORK_BYTE_PER_S)};
 }
 
+int64_t ranks_in_node(const struct gpu *gpu, int64_t ranks, int64_t gpus_per_node) {
+    return network_line(gpu, ranks, gpus_per_node).latency_s > 0 ? gpus_per_node : ranks;
+}
+
 struct collective_line all_reduce_line(const struct gpu *gpu, int64_t ranks, int64_t gpus_per_node) {
     if (ranks <= 1) {
         return (struct collective_line){0, 0};
     }
     const struct collective_line network = network_line(gpu, ranks, gpus_per_node);
-    ranks = network.latency_s > 0 ? gpus_per_node : ranks; /* of a node */
+    ranks = ranks_in_node(gpu, ranks, gpus_per_node);
     double latency_s = PRIOR_PCIE_LATENCY_PER_RANK_S * (double)ranks;
     double byte_per_s = pcie_byte_per_s(gpu) * (ranks == 2 ? PRIOR_PCIE_PAIR_RATIO : PRIOR_PCIE_SHARED_RATIO);
     if (!isnan(gpu->nvlink_gb_per_s)) {

@@ -35,6 +35,9 @@ struct collective_line link_line(const struct gpu *gpu, int64_t ranks, int64_t g
  * one node, or a rack's NVLink, holds them all. */
 struct collective_line network_line(const struct gpu *gpu, int64_t ranks, int64_t gpus_per_node);
 
+/* Of so many GPUs, those that are in one node or rack. */
+int64_t ranks_in_node(const struct gpu *gpu, int64_t ranks, int64_t gpus_per_node);
+
 /* `ranks` GPUs within nodes of `gpus_per_node`; beyond a node over its network. */
 struct collective_line all_reduce_line(const struct gpu *gpu, int64_t ranks, int64_t gpus_per_node);
 

@@ -421,18 +421,18 @@ static struct step_model *make_profile(struct resolver *resolver, struct pool_pa
     if (step->profile == NULL) {
         return NULL;
     }
-    step->setup =
-        (struct kernel_setup){.llm = parts->llm,
-                              .gpu = parts->gpu,
-                              .precision = parts->precision,
-                              .kv_precision = parts->kv_precision,
-                              .engine = parts->engine,
-                              .tensor_parallel = parts->tensor_parallel,
-                              .expert_parallel = view_integer(parts->view, "expert_parallel"),
-                              .attention_dp = parts->attention_dp > 1 ? parts->attention_dp : 1,
-                              .pipeline_parallel = parts->pipeline_parallel,
-                              .gpus_per_node = parts->roofline.gpus_per_node,
-                              .knots = profile_knots(step->profile, parts->gpu, parts->engine, node_ranks(parts))};
+    const int64_t ranks = ranks_in_node(parts->gpu, parts->tensor_parallel, parts->roofline.gpus_per_node);
+    step->setup = (struct kernel_setup){.llm = parts->llm,
+                                        .gpu = parts->gpu,
+                                        .precision = parts->precision,
+                                        .kv_precision = parts->kv_precision,
+                                        .engine = parts->engine,
+                                        .tensor_parallel = parts->tensor_parallel,
+                                        .expert_parallel = view_integer(parts->view, "expert_parallel"),
+                                        .attention_dp = parts->attention_dp > 1 ? parts->attention_dp : 1,
+                                        .pipeline_parallel = parts->pipeline_parallel,
+                                        .gpus_per_node = parts->roofline.gpus_per_node,
+                                        .knots = profile_knots(step->profile, parts->gpu, parts->engine, ranks)};
     step->micro_batch_tok = parts->roofline.micro_batch_tok;
     step->quantum_s = parts->roofline.quantum_s;
     step->draft_tokens = parts->draft_tokens;
