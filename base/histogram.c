@@ -70,7 +70,7 @@ static uint64_t *octave_bins(struct histogram *histogram, unsigned octave) {
 /* bin_of, for values of 64 bits: with `shift` such that value >> shift has at most ten bits, and ten where it can, bins are numbered
  * 512 x shift + (value >> shift) through all octaves. */
 static unsigned small_shift(uint64_t value) {
-    return 64 - (LINEAR_BITS + 1) - (unsigned)__builtin_clzll(value | HISTOGRAM_BINS_PER_OCTAVE);
+    return (63 ^ (unsigned)__builtin_clzll(value | HISTOGRAM_BINS_PER_OCTAVE)) - LINEAR_BITS;
 }
 
 static struct bin small_bin_of(uint64_t value, unsigned shift) {
@@ -109,7 +109,54 @@ void histogram_add(struct histogram *histogram, i128 value, uint64_t count) {
     }
 }
 
-/* Adds a series whose terms are all below SMALL_TERM, bin by bin. */
+/* Puts terms of 64 bits into their bins. */
+static void add_far_terms(struct histogram *histogram, int64_t value, int64_t growth, int64_t terms, uint64_t count) {
+    while (terms > 0) {
+        unsigned shift = small_shift((uint64_t)value);
+        struct bin bin = small_bin_of((uint64_t)value, shift);
+        int64_t edge = value | (((int64_t)1 << shift) - 1);
+        int64_t fitting = (edge - value) / growth + 1;
+        int64_t same = fitting < terms ? fitting : terms;
+        octave_bins(histogram, bin.octave)[bin.index] += (uint64_t)same * count;
+        value += growth * same;
+        terms -= same;
+    }
+}
+
+/* The same where growth is a bin's width at most, so that no bin between the first and the last is empty. A bin has as many terms as its
+ * width has room for, `each` or one more: that depends on where its first term lies in it. */
+static void add_near_terms(struct histogram *histogram, int64_t first, int64_t growth, int64_t terms, uint64_t count) {
+    unsigned shift = small_shift((uint64_t)first);
+    int64_t width = (int64_t)1 << shift;
+    int64_t before_edge = ~first & (width - 1);
+    int64_t each = width / growth;
+    int64_t rest = width - each * growth;
+    int64_t same = before_edge / growth + 1;
+    struct bin bin = small_bin_of((uint64_t)first, shift);
+    uint64_t *bins = octave_bins(histogram, bin.octave);
+    for (int64_t offset = width - 1 - before_edge;;) {
+        same = same < terms ? same : terms;
+        bins[bin.index] += (uint64_t)same * count;
+        terms -= same;
+        if (terms == 0) {
+            return;
+        }
+        offset += growth * same - width;
+        if (++bin.index == HISTOGRAM_BINS_PER_OCTAVE) {
+            bin = (struct bin){.octave = bin.octave + 1};
+            bins = octave_bins(histogram, bin.octave);
+            if (bin.octave > 1) { /* bins are twice as wide */
+                bool more = 2 * rest >= growth;
+                width *= 2;
+                each = 2 * each + more;
+                rest = 2 * rest - (more ? growth : 0);
+            }
+        }
+        same = each + (offset < rest);
+    }
+}
+
+/* Adds a series whose terms are all below SMALL_TERM. */
 static void add_small_series(struct histogram *histogram, int64_t first, int64_t growth, int64_t terms,
                              uint64_t count) {
     int64_t last = first + growth * (terms - 1);
@@ -119,14 +166,10 @@ static void add_small_series(struct histogram *histogram, int64_t first, int64_t
     if (last > histogram->max) {
         histogram->max = last;
     }
-    for (int64_t value = first; terms > 0;) {
-        unsigned shift = small_shift((uint64_t)value);
-        struct bin bin = small_bin_of((uint64_t)value, shift);
-        int64_t edge = value | (((int64_t)1 << shift) - 1);
-        int64_t same = last <= edge ? terms : (edge - value) / growth + 1;
-        octave_bins(histogram, bin.octave)[bin.index] += (uint64_t)same * count;
-        value += growth * same;
-        terms -= same;
+    if (growth >> small_shift((uint64_t)first) == 0) {
+        add_near_terms(histogram, first, growth, terms, count);
+    } else {
+        add_far_terms(histogram, first, growth, terms, count);
     }
 }
 
@@ -152,7 +195,7 @@ void histogram_add_series(struct histogram *histogram, i128 first, i128 growth, 
         return;
     }
     i128 last = first + growth * (i128)(terms - 1);
-    if (last < SMALL_TERM) {
+    if (last < SMALL_TERM) { /* and so is first, and growth where it counts */
         add_small_series(histogram, (int64_t)first, (int64_t)growth, (int64_t)terms, count);
         return;
     }

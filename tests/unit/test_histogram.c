@@ -208,29 +208,44 @@ static void a_percentile_lies_above_the_known_where_open_requests_decide(void **
     histogram_release(&open);
 }
 
+static void same_as_its_terms(i128 first, i128 growth, uint64_t terms) {
+    struct histogram whole, single;
+    histogram_init(&whole);
+    histogram_init(&single);
+    histogram_add_series(&whole, first, growth, terms, 7);
+    for (uint64_t i = 0; i < terms; i++) {
+        histogram_add(&single, first + growth * (i128)i, 7);
+    }
+    assert_true(whole.sum == single.sum && whole.count == single.count && whole.max == single.max);
+    for (size_t octave = 0; octave < HISTOGRAM_OCTAVES; octave++) {
+        assert_true((whole.octaves[octave] == NULL) == (single.octaves[octave] == NULL));
+        if (single.octaves[octave] != NULL) {
+            assert_memory_equal(whole.octaves[octave], single.octaves[octave], 512 * sizeof(uint64_t));
+        }
+    }
+    histogram_release(&whole);
+    histogram_release(&single);
+}
+
 /* A stretch of decoding adds an arithmetic series of gaps at once: the same bins, sum and maximum as one by one. */
 static void a_series_is_its_terms(void **context) {
     (void)context;
     state = 5;
     for (int round = 0; round < 200; round++) {
-        struct histogram whole, single;
-        histogram_init(&whole);
-        histogram_init(&single);
-        i128 first = any_value(60);
         i128 growth = round % 4 == 0 ? 0 : any_value(40);
-        uint64_t terms = next_word() % 300;
-        histogram_add_series(&whole, first, growth, terms, 7);
-        for (uint64_t i = 0; i < terms; i++) {
-            histogram_add(&single, first + growth * (i128)i, 7);
-        }
-        assert_true(whole.sum == single.sum && whole.count == single.count && whole.max == single.max);
-        for (size_t octave = 0; octave < HISTOGRAM_OCTAVES; octave++) {
-            if (single.octaves[octave] != NULL) {
-                assert_memory_equal(whole.octaves[octave], single.octaves[octave], 512 * sizeof(uint64_t));
-            }
-        }
-        histogram_release(&whole);
-        histogram_release(&single);
+        same_as_its_terms(any_value(60), growth, next_word() % 300);
+    }
+}
+
+/* Several terms in a bin, or one in each or nearly each, through octaves. */
+static void a_series_through_octaves_is_its_terms(void **context) {
+    (void)context;
+    state = 6;
+    for (int round = 0; round < 400; round++) {
+        int shift = round % 30;
+        i128 first = (i128)(next_word() % 5000) << shift;
+        i128 growth = (i128)(1 + next_word() % ((uint64_t)6 << shift));
+        same_as_its_terms(first, growth, next_word() % 6000);
     }
 }
 
@@ -274,6 +289,7 @@ int main(void) {
         cmocka_unit_test(the_greatest_value_has_a_bin),
         cmocka_unit_test(a_percentile_lies_above_the_known_where_open_requests_decide),
         cmocka_unit_test(a_series_is_its_terms),
+        cmocka_unit_test(a_series_through_octaves_is_its_terms),
         cmocka_unit_test(merging_gives_what_adding_all_to_one_gives),
     };
     return cmocka_run_group_tests_name("histogram", tests, NULL, NULL);
