@@ -556,6 +556,11 @@ bool step_model_grows(const struct step_model *model) {
     return grows && (model->draft == NULL || step_model_grows(model->draft));
 }
 
+bool step_model_computes_decodes_alone(const struct step_model *model) {
+    return model->captured.values == NULL && model->pad_multiple <= 1 && model->touched.values == NULL &&
+           model->window == 0 && model->stages <= 1 && step_model_draft_tokens(model) == 0;
+}
+
 /* ---- sums ---- */
 
 /* Of steps of decodes alone. */

@@ -172,6 +172,9 @@ double step_model_touched(const struct step_model *model, double tokens);
  * over the step's time are at least those of its energy. False where that is not sure. */
 bool step_model_decodes_never_capped(const struct step_model *model, int64_t decodes_max);
 
+/* Whether n decodes are computed as n tokens, and what a step reads does not hang on which experts they touch: no padding, windows or experts. */
+bool step_model_computes_decodes_alone(const struct step_model *model);
+
 /* Whether a step takes no less time for having more sequences, or prompts beside its decodes: nothing is padded. */
 bool step_model_grows(const struct step_model *model);
 

@@ -98,10 +98,11 @@ static void set_client_times(const struct pool_config *pool, const struct progre
 }
 
 /* The record of a request as it stands. Without tags its number is 0: nobody looks at it. */
-static struct request_record record_of(const struct cluster *cluster, uint32_t index, const struct progress *progress) {
+static inline void make_record(const struct cluster *cluster, uint32_t index, const struct progress *progress,
+                               struct request_record *record) {
     const struct request *request = cluster_request(cluster, index);
     uint32_t pool = cluster_pool_of(cluster, request);
-    struct request_record record = {
+    *record = (struct request_record){
         .request_id = cluster->slab.tagged ? cluster->slab.tags[index].id : 0,
         .workload = request->workload,
         .pool = pool,
@@ -118,13 +119,12 @@ static struct request_record record_of(const struct cluster *cluster, uint32_t i
         .status = REQUEST_COMPLETED,
     };
     if (request->replica != REQUEST_NO_REPLICA) {
-        record.replica = (int64_t)request->replica - cluster->pools[pool].begin;
+        record->replica = (int64_t)request->replica - cluster->pools[pool].begin;
     }
     if (progress->first_scheduled != LATENCY_NONE) {
-        record.queue = progress->first_scheduled - instant_of_key(request->arrival_key);
+        record->queue = progress->first_scheduled - instant_of_key(request->arrival_key);
     }
-    set_client_times(&cluster->config->pools[pool], progress, &record, request_output(request));
-    return record;
+    set_client_times(&cluster->config->pools[pool], progress, record, request_output(request));
 }
 
 bool cluster_fail_time(struct cluster *cluster) {
@@ -176,7 +176,8 @@ static void count_ended(struct cluster *cluster, struct request *request) {
 }
 
 void cluster_complete(struct cluster *cluster, uint32_t index, const struct progress *progress, i128 now) {
-    struct request_record record = record_of(cluster, index, progress);
+    struct request_record record;
+    make_record(cluster, index, progress, &record);
     count_ended(cluster, cluster_request(cluster, index));
     recorder_ended(&cluster->recorder, &record, cluster_in_window(cluster, key_of_instant(now)));
     struct timeline *timeline = cluster_timeline(cluster, record.pool);
@@ -189,7 +190,8 @@ void cluster_complete(struct cluster *cluster, uint32_t index, const struct prog
 void cluster_reject(struct cluster *cluster, uint32_t index, enum reject_reason reason, int64_t key) {
     struct request *request = cluster_request(cluster, index);
     const struct progress none = progress_none(request);
-    struct request_record record = record_of(cluster, index, request->has_progress ? request->progress : &none);
+    struct request_record record;
+    make_record(cluster, index, request->has_progress ? request->progress : &none, &record);
     record.status = REQUEST_REJECTED;
     record.reject_reason = reason;
     record.finish = LATENCY_NONE;
@@ -329,7 +331,8 @@ static int compare_ids(const void *a, const void *b) {
 
 static void record_unfinished_one(struct cluster *cluster, uint32_t index, i128 cut) {
     struct progress progress = cluster->engine->progress_of(cluster, index);
-    struct request_record record = record_of(cluster, index, &progress);
+    struct request_record record;
+    make_record(cluster, index, &progress, &record);
     record.status = REQUEST_UNFINISHED;
     record.e2e = record.tpot = record.finish = LATENCY_NONE;
     recorder_unfinished(&cluster->recorder, &record, cut, cluster_request(cluster, index)->running);

@@ -7,6 +7,8 @@
 #include "base/check.h"
 #include "sim/leap/form.h"
 
+enum { LIST_CAPACITY_MIN = 6 };
+
 /* ---- completions ---- */
 
 /* Room for one more at the tail. */
@@ -54,6 +56,9 @@ void batch_init(struct batch *batch, const struct pool_config *config, size_t wo
         .first = BATCH_NONE, .last = BATCH_NONE, .advance = pool_advance(config), .shift = pool_context_shift(config)};
     batch->residues = xcalloc((size_t)config->block_size, sizeof *batch->residues);
     batch->by_workload = xcalloc(workloads, sizeof *batch->by_workload);
+    batch->prefilling_capacity = batch->joined_capacity = LIST_CAPACITY_MIN; /* beside each other in memory */
+    batch->prefilling = xcalloc(LIST_CAPACITY_MIN, sizeof *batch->prefilling);
+    batch->joined = xcalloc(LIST_CAPACITY_MIN, sizeof *batch->joined);
     if (ranks > 1) {
         batch->rank_count = (uint32_t)ranks;
         batch->ranks = xcalloc((size_t)ranks, sizeof *batch->ranks);
@@ -101,7 +106,7 @@ static void unlink_request(struct cluster *cluster, struct batch *batch, uint32_
 /* Appends to a short list of requests. */
 static void list_add(uint32_t **items, size_t *count, size_t *capacity, uint32_t index) {
     if (*count == *capacity) {
-        *capacity = 2 * *capacity + 4;
+        *capacity *= 2;
         *items = xrealloc(*items, *capacity, sizeof **items);
     }
     (*items)[(*count)++] = index;
@@ -258,10 +263,10 @@ static void count_on_rank(struct batch *batch, const struct request *request, in
 }
 
 /* Blocks of a batch that speculates are counted one by one. */
-static void count_residue(struct leap_replica *replica, const struct request *request, int64_t count) {
+static void count_residue(struct leap_replica *replica, const struct request *request, int32_t count) {
     struct batch *batch = &replica->batch;
     if (batch->shift == 0) {
-        batch->residues[residue_in(replica, base_of(batch, request))] += count;
+        batch->residues[residue_in(replica, base_of(batch, request))] += (uint32_t)count; /* modulo 2^32 */
     }
 }
 
@@ -466,10 +471,10 @@ int64_t batch_blocks(const struct batch *batch, int64_t block_size, int64_t ahea
     int64_t room = 0; /* in their last blocks */
     int64_t residue = (int64_t)residue_of(-(batch->steps + ahead), block_size);
     for (int64_t i = 0; i < block_size; i++) {
-        room += i * batch->residues[residue];
+        room += i * (int64_t)batch->residues[residue];
         residue = residue + 1 == block_size ? 0 : residue + 1;
     }
-    room = block_size * (batch->decoding - batch->residues[residue]) - room;
+    room = block_size * (batch->decoding - (int64_t)batch->residues[residue]) - room;
     return (batch->context + batch->decoding * ahead + room) / block_size;
 }
 

@@ -55,30 +55,33 @@ struct batch_rank {
     int64_t growing, growing_context;
 };
 
+/* What every step reads comes first. */
 struct batch {
+    int64_t steps;
+    int64_t advance;    /* of a context in a step, in its units; */
+    int shift;          /* 2^-shift tokens; 0: the batch does not speculate */
+    int64_t decoding;   /* decoders, padded ones included */
+    int64_t context;    /* sum of their contexts now */
+    i128 last_token_at; /* end of the last step that decoded: when decoders had their last token, */
+    uint32_t *joined;   /* owned: but for those that joined since, which know their own */
+    size_t joined_count;
+    size_t prefilling_count;
+    uint32_t *prefilling; /* owned: requests in order of admission */
+    struct completions ends;
+    int64_t growing; /* decoders whose context is below the window; 0 without one */
+    int64_t count;
     uint32_t first, last; /* in order of admission; BATCH_NONE: empty */
     uint32_t admissions;  /* since it was empty, or since batch_renumber: a request's place in that order */
-    int64_t count;
-    int64_t advance; /* of a context in a step, in its units; */
-    int shift;       /* 2^-shift tokens; 0: the batch does not speculate */
+    uint32_t rank_count;
+    struct batch_rank *ranks;          /* owned: `rank_count`; NULL: one rank */
+    uint32_t *residues;                /* owned: decoders by base mod block_size */
+    struct decoder_count *by_workload; /* owned */
+    size_t prefilling_capacity, joined_capacity;
     struct timeline_cell
         *count_cell;      /* borrowed: where tokens of decoders are counted if it speculates; NULL: no series */
     bool count_in_window; /* and whether in the outcome */
-    int64_t steps;
-    int64_t decoding; /* decoders, padded ones included */
-    int64_t context;  /* sum of their contexts now */
-    struct completions ends;
-    int64_t growing, growing_context; /* decoders whose context is below the window; 0 without one */
-    struct completions crossings;     /* of these, but for those that end before */
-    struct batch_rank *ranks;         /* owned: `rank_count`; NULL: one rank */
-    uint32_t rank_count;
-    int64_t *residues;                 /* owned: decoders by base mod block_size */
-    struct decoder_count *by_workload; /* owned */
-    uint32_t *prefilling;              /* owned: requests in order of admission */
-    size_t prefilling_count, prefilling_capacity;
-    i128 last_token_at; /* end of the last step that decoded: when decoders had their last token, */
-    uint32_t *joined;   /* owned: but for those that joined since, which know their own */
-    size_t joined_count, joined_capacity;
+    int64_t growing_context;
+    struct completions crossings; /* of those that grow, but for those that end before */
 };
 
 void batch_init(struct batch *batch, const struct pool_config *config, size_t workloads);

@@ -10,6 +10,7 @@ struct leap_policy {
     /* The stretch that was formed has ended, `planned` steps long. May be NULL. */
     void (*steps_passed)(struct leap_replica *replica);
     bool keeps_finished;
+    bool decoders_go_on; /* where nobody waits or prefills, a step is that of all decoders, as far as blocks last */
 };
 
 const struct leap_policy *leap_policy_of(enum batching_policy policy);
@@ -91,6 +92,18 @@ static inline void leap_count_decoders(struct leap_replica *replica) {
     if (replica->shared->extended) {
         leap_count_decoders_extended(replica);
     }
+}
+
+/* Decoders alone, with blocks for all of them. False, and nothing done, if it is not so. */
+static inline bool leap_serve_decoders(struct leap_replica *replica) {
+    const struct batch *batch = &replica->batch;
+    if (batch->decoding == 0 || batch->prefilling_count > 0 || replica->regenerating > 0 ||
+        !leap_have_blocks(replica, 1, 0)) {
+        return false;
+    }
+    replica->granted = 1;
+    leap_count_decoders(replica);
+    return true;
 }
 
 /* Gives every decoder its token, and takes their blocks, preempting the latest admitted while blocks run out. */

@@ -30,23 +30,12 @@ static void admit_waiting(struct cluster *cluster, struct leap_replica *replica,
     }
 }
 
-/* What leap_serve_running does most often: decoders alone, blocks for all of them. False, and nothing done, if it is not so. */
-static bool serve_decoders(struct leap_replica *replica, int64_t *budget) {
-    const struct batch *batch = &replica->batch;
-    if (batch->prefilling_count > 0 || replica->regenerating > 0 || !leap_have_blocks(replica, 1, 0)) {
-        return false;
-    }
-    replica->granted = 1;
-    leap_count_decoders(replica);
-    *budget = replica->config->batching.max_num_batched_tokens - batch->decoding * pool_decode_tokens(replica->config);
-    return true;
-}
-
 static void form(struct cluster *cluster, struct leap_replica *replica, i128 now, i128 *wake) {
     (void)wake;
     bool preempted = false;
-    int64_t budget;
-    if (!serve_decoders(replica, &budget)) {
+    int64_t budget = replica->config->batching.max_num_batched_tokens -
+                     replica->batch.decoding * pool_decode_tokens(replica->config);
+    if (!leap_serve_decoders(replica)) {
         budget = leap_serve_running(cluster, replica, now, &preempted);
     }
     if (!preempted) {
@@ -54,4 +43,4 @@ static void form(struct cluster *cluster, struct leap_replica *replica, i128 now
     }
 }
 
-const struct leap_policy leap_continuous = {.form = form};
+const struct leap_policy leap_continuous = {.form = form, .decoders_go_on = true};

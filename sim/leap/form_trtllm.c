@@ -86,4 +86,4 @@ static void steps_passed(struct leap_replica *replica) {
     replica->held_steps += replica->holding ? replica->planned - 1 : 0;
 }
 
-const struct leap_policy leap_trtllm = {.form = form, .steps_passed = steps_passed};
+const struct leap_policy leap_trtllm = {.form = form, .steps_passed = steps_passed, .decoders_go_on = true};

@@ -45,11 +45,10 @@ static void cut_sooner(struct leap_meter *meter, i128 start, int64_t key) {
 
 static void flush_sums(struct cluster *cluster, struct leap_replica *replica);
 
-/* From here on sums go to another interval. */
-static void enter_interval(struct cluster *cluster, struct leap_replica *replica, struct timeline *timeline) {
+/* From here on sums go to another interval: the old ones have been flushed. */
+static void enter_interval(struct leap_replica *replica, struct timeline *timeline) {
     struct leap_meter *meter = &replica->meter;
     i128 end;
-    flush_sums(cluster, replica);
     meter->cell = timeline_over(timeline, replica->start, meter->from, &end);
     meter->out = &meter->cell->pool;
     if (end < meter->next_cut) {
@@ -60,12 +59,14 @@ static void enter_interval(struct cluster *cluster, struct leap_replica *replica
 void leap_meter_find_cut(struct cluster *cluster, struct leap_replica *replica) {
     struct leap_meter *meter = &replica->meter;
     int64_t warmup = cluster->config->warmup_key;
+    flush_sums(cluster, replica);
     if (replica->start >= meter->minute_end) {
         meter->minute = (size_t)(replica->start / MINUTE_UNITS);
         meter->minute_end = (i128)(meter->minute + 1) * MINUTE_UNITS;
     }
     meter->next_cut = meter->minute_end;
     meter->at_warmup = warmup > 0 && key_of_instant(replica->start) == warmup;
+    meter->in_window = replica->start >= meter->from;
     if (warmup > 0) {
         cut_sooner(meter, replica->start, warmup);
         cut_sooner(meter, replica->start, warmup + 1);
@@ -75,7 +76,7 @@ void leap_meter_find_cut(struct cluster *cluster, struct leap_replica *replica) 
     }
     struct timeline *timeline = cluster_timeline(cluster, replica->pool);
     if (timeline != NULL) {
-        enter_interval(cluster, replica, timeline);
+        enter_interval(replica, timeline);
     }
 }
 
@@ -238,15 +239,23 @@ static i128 energy_over(const struct leap_replica *replica, int64_t from, int64_
 
 static void flush_sums(struct cluster *cluster, struct leap_replica *replica) {
     struct leap_meter *meter = &replica->meter;
-    if (meter->sums.passes > 0) {
-        struct step_amounts amounts = step_model_amounts_of_sums(replica->config->step_model, &meter->sums);
+    const struct step_sums *sums = &meter->sums;
+    if (meter->steps > 0) {
+        struct step_amounts amounts = step_model_amounts_of_sums(replica->config->step_model, sums);
         meter->out->flop += amounts.flop;
         meter->out->byte += amounts.byte;
         meter->out->energy += amounts.energy;
-        add_minute(cluster, replica, meter->sums_minute, meter->sums_count ? amounts.energy : 0);
+        meter->out->steps += meter->steps;
+        meter->out->busy += sums->duration;
+        meter->out->busy_decode += sums->duration;
+        meter->out->batch += meter->batch;
+        meter->out->running += meter->batch;
+        meter->out->kv_tokens += meter->kv_tokens;
+        add_minute(cluster, replica, meter->minute, meter->in_window ? amounts.energy : 0);
     }
     meter->sums = (struct step_sums){0};
-    meter->sums_minute = meter->minute;
+    meter->batch = meter->kv_tokens = 0;
+    meter->steps = 0;
 }
 
 static void add_amounts(struct cluster *cluster, struct leap_replica *replica, const struct step_amounts *amounts) {
@@ -254,7 +263,7 @@ static void add_amounts(struct cluster *cluster, struct leap_replica *replica, c
     meter->out->flop += amounts->flop;
     meter->out->byte += amounts->byte;
     meter->out->energy += amounts->energy;
-    add_minute(cluster, replica, meter->minute, replica->start >= meter->from ? amounts->energy : 0);
+    add_minute(cluster, replica, meter->minute, meter->in_window ? amounts->energy : 0);
 }
 
 static void sum_window(const struct leap_replica *replica, struct step_sums *sums) {
@@ -266,24 +275,56 @@ static void sum_window(const struct leap_replica *replica, struct step_sums *sum
     }
 }
 
-/* FLOP, bytes and energy of a plain stretch whose decodes' contexts sum to `context` over its steps. */
-static void add_work(struct cluster *cluster, struct leap_replica *replica, int64_t time, i128 context) {
-    struct leap_meter *meter = &replica->meter;
-    const struct step_model *model = replica->config->step_model;
-    if (replica->shared->never_capped && replica->work.prefill_seqs == 0) {
-        if (meter->sums_minute != meter->minute) {
-            flush_sums(cluster, replica);
-        }
-        meter->sums_count = replica->start >= meter->from;
-        step_model_sum(model, &replica->work, replica->planned, context, time, &meter->sums);
-        sum_window(replica, &meter->sums);
-        return;
+/* The integral of KV tokens over a stretch of steps of the decoders alone. */
+static i128 kv_integral(const struct leap_replica *replica) {
+    i128 integral = (i128)replica->time * replica->kv_tokens;
+    if (replica->planned > 1) {
+        integral +=
+            replica->work.decode_seqs * replica->batch.advance * series_moment(replica->durations, replica->planned);
     }
+    return integral;
+}
+
+/* The sum over the stretch's steps of the decodes' contexts. */
+static i128 context_sum(const struct leap_replica *replica) {
+    const struct step_work *work = &replica->work;
+    int64_t steps = replica->planned;
+    const int64_t growth = work->decode_seqs * replica->batch.advance; /* in a step */
+    return (i128)work->decode_context * steps + (i128)growth * triangle(steps);
+}
+
+/* A plain stretch of all the batch's decoders, none of whose steps can be capped. */
+static void add_decodes(struct leap_replica *replica) {
+    struct leap_meter *meter = &replica->meter;
+    const struct step_work *work = &replica->work;
+    const struct step_model *model = replica->config->step_model;
+    struct step_sums *sums = &meter->sums;
+    int64_t steps = replica->planned;
+    i128 context = context_sum(replica);
+    meter->batch += (i128)replica->time * work->decode_seqs;
+    meter->kv_tokens += kv_integral(replica);
+    meter->steps += steps;
+    if (replica->shared->unpadded) {
+        i128 tokens = (i128)work->decode_seqs * steps;
+        sums->passes += steps;
+        sums->tokens += tokens;
+        sums->samples += tokens;
+        sums->context += context;
+        sums->duration += replica->time;
+    } else {
+        step_model_sum(model, work, steps, context, replica->time, sums);
+        sum_window(replica, sums);
+    }
+}
+
+/* FLOP, bytes and energy of any other plain stretch. */
+static void add_work(struct cluster *cluster, struct leap_replica *replica) {
+    const struct step_model *model = replica->config->step_model;
     struct step_amounts amounts = amounts_ahead(replica, 0);
     if (replica->planned > 1) {
         struct step_sums sums = {0};
         i128 energy = energy_over(replica, 0, replica->planned, amounts.energy);
-        step_model_sum(model, &replica->work, replica->planned, context, time, &sums);
+        step_model_sum(model, &replica->work, replica->planned, context_sum(replica), replica->time, &sums);
         sum_window(replica, &sums);
         amounts = step_model_amounts_of_sums(model, &sums);
         amounts.energy = energy;
@@ -294,26 +335,21 @@ static void add_work(struct cluster *cluster, struct leap_replica *replica, int6
 static void add_plain(struct cluster *cluster, struct leap_replica *replica) {
     struct pool_outcome *out = replica->meter.out;
     const struct step_work *work = &replica->work;
-    int64_t steps = replica->planned;
     int64_t time = replica->time;
-    int64_t decoding = work->prefill_seqs == 0 ? time : (int64_t)decode_share(replica, time);
-    i128 context = work->decode_context;
-    i128 kv_tokens = (i128)time * replica->kv_tokens;
-    if (steps > 1) {
-        const int64_t growth = work->decode_seqs * replica->batch.advance; /* of contexts in a step */
-        context = (i128)work->decode_context * steps + (i128)growth * triangle(steps);
-        kv_tokens += growth * series_moment(replica->durations, steps);
-    }
     int64_t served = work->prefill_seqs + work->decode_seqs;
-    i128 batch = (i128)time * served;
-    out->steps += steps;
+    if (work->decode_seqs == replica->batch.count && replica->shared->never_capped) {
+        add_decodes(replica);
+        return;
+    }
+    int64_t decoding = (int64_t)decode_share(replica, time);
+    out->steps += replica->planned;
     out->busy += time;
     out->busy_decode += decoding;
     out->busy_prefill += time - decoding;
-    out->batch += batch;
-    out->running += served == replica->batch.count ? batch : (i128)time * replica->batch.count;
-    out->kv_tokens += kv_tokens;
-    add_work(cluster, replica, time, context);
+    out->batch += (i128)time * served;
+    out->running += (i128)time * replica->batch.count;
+    out->kv_tokens += kv_integral(replica);
+    add_work(cluster, replica);
 }
 
 void leap_meter_stretch(struct cluster *cluster, struct leap_replica *replica) {
@@ -323,7 +359,7 @@ void leap_meter_stretch(struct cluster *cluster, struct leap_replica *replica) {
         return;
     }
     replica->meter.end_cell = replica->meter.cell;
-    if (replica->start >= replica->meter.from || replica->meter.cell != NULL) {
+    if (replica->meter.in_window || replica->meter.cell != NULL) {
         add_plain(cluster, replica);
     }
     add_busy(cluster, replica, replica->end);

@@ -75,14 +75,7 @@ static int64_t steps_with_blocks(const struct leap_replica *replica, int64_t lim
 /* The longest stretch, up to `limit`, on which durations grow by one number (sets `durations`). Time is convex in context, or (with a
  * quantum) does not fall in it: where the line is left it is left for good. */
 static int64_t straight_steps(struct leap_replica *replica, int64_t limit, int64_t first) {
-    const struct step_work *work = &replica->work;
     struct series *line = &replica->durations;
-    int64_t fixed;
-    if (leap_is_straight(replica, limit, &fixed)) {
-        *line = (struct series){.first = first,
-                                .growth = replica->shared->slope * work->decode_seqs * replica->batch.advance};
-        return series_fitting(*line, limit);
-    }
     *line = (struct series){.first = first};
     if (replica->shared->straight) {
         i128 growth = leap_decode_duration(replica, 1) - first;
@@ -125,21 +118,34 @@ static void plan_one(struct leap_replica *replica, i128 duration) {
     replica->end = replica->start + duration;
 }
 
-static void plan_several(struct leap_replica *replica) {
-    struct batch *batch = &replica->batch;
-    i128 first = leap_decode_duration(replica, 0);
-    if (first > STRETCH_TIME_MAX || replica->meter.at_warmup) {
-        plan_one(replica, first);
-        return;
-    }
+/* Steps until the batch changes, or the policy decides otherwise. */
+static int64_t steps_alike(const struct leap_replica *replica) {
+    const struct batch *batch = &replica->batch;
     int64_t steps = least(batch_next_end(batch) - batch->steps, STRETCH_STEPS_MAX);
     if (batch->growing > 0) {
         steps = least(steps, batch_next_crossing(batch) - batch->steps);
     }
     CHECK(steps > 0);
-    steps = least(steps, replica->policy_steps);
-    steps = steps_with_blocks(replica, steps);
-    plan_before_cut(replica, straight_steps(replica, steps, (int64_t)first));
+    return steps_with_blocks(replica, least(steps, replica->policy_steps));
+}
+
+static void plan_several(struct leap_replica *replica) {
+    const struct step_work *work = &replica->work;
+    int64_t steps = steps_alike(replica);
+    int64_t slope = replica->shared->slope;
+    int64_t fixed;
+    if (leap_is_straight(replica, steps, &fixed) && !replica->meter.at_warmup) {
+        replica->durations =
+            (struct series){fixed + slope * work->decode_context, slope * work->decode_seqs * replica->batch.advance};
+        plan_before_cut(replica, series_fitting(replica->durations, steps));
+        return;
+    }
+    i128 first = leap_decode_duration(replica, 0);
+    if (first > STRETCH_TIME_MAX || replica->meter.at_warmup) {
+        plan_one(replica, first);
+    } else {
+        plan_before_cut(replica, straight_steps(replica, steps, (int64_t)first));
+    }
 }
 
 void leap_plan(struct cluster *cluster, struct leap_replica *replica) {

@@ -109,21 +109,32 @@ static void begin_stretch(struct cluster *cluster, struct leap_replica *replica,
     set_event(cluster, replica, EVENT_STEP_END, replica->end);
 }
 
-static void start_step(struct cluster *cluster, struct leap_replica *replica, i128 now) {
-    i128 wake = -1;
-    CHECK(!replica->stepping);
-    replica->start_pending = false;
-    replica->work = (struct step_work){.ranks = replica->rank_works};
+/* A new step, in which nobody is yet. */
+static void clear_work(struct leap_replica *replica) {
+    struct step_work *work = &replica->work;
+    work->prefill_seqs = work->prefill_tokens = 0;
+    work->prefill_attention_x2 = work->prefill_window_attention_x2 = 0;
+    work->decode_seqs = work->decode_context = work->decode_window_context = 0;
     for (uint32_t i = 0; i < replica->batch.rank_count; i++) {
         replica->rank_works[i] = (struct rank_work){0};
     }
     replica->granted = 0;
     replica->walked = replica->preempted = replica->holding = false;
     replica->policy_steps = INT64_MAX;
+}
+
+static void start_step(struct cluster *cluster, struct leap_replica *replica, i128 now) {
+    i128 wake = -1;
+    CHECK(!replica->stepping);
+    replica->start_pending = false;
+    clear_work(replica);
     if (replica->batch.admissions >= ADMISSIONS_MAX && !replica->shared->policy->keeps_finished) {
         batch_renumber(cluster, replica);
     }
-    replica->shared->policy->form(cluster, replica, now, &wake);
+    bool alone = replica->shared->policy->decoders_go_on && leap_waiting(replica) == 0;
+    if (!alone || !leap_serve_decoders(replica)) {
+        replica->shared->policy->form(cluster, replica, now, &wake);
+    }
     if ((int64_t)replica->waiting.count != replica->meter.waiting.value) {
         leap_meter_waiting(cluster, replica, now);
     }
@@ -172,61 +183,71 @@ static void record_joined_gaps(struct cluster *cluster, struct leap_replica *rep
     batch->joined_count = 0;
 }
 
-/* Gaps of one workload's measured decoders over the stretch: the first from their last token (where the stretch starts, if `together`) to
- * `first_end`, then durations. */
-static void record_gaps(struct cluster *cluster, struct leap_replica *replica, uint32_t workload, i128 first_end,
-                        bool together) {
+/* Gaps of one workload's measured decoders over the stretch: the first from their last token (where the stretch starts, if `together`),
+ * then durations. */
+static void record_gaps(struct cluster *cluster, struct leap_replica *replica, uint32_t workload, bool together) {
     struct decoder_count *counts = &replica->batch.by_workload[workload];
     struct recorder *recorder = &cluster->recorder;
-    int64_t old = counts->measured - counts->joining;
-    bool alike = counts->joining == 0 && together;
+    int64_t joining = counts->joining;
+    int64_t old = counts->measured - joining;
+    i128 delay = replica->config->token_delay;
     counts->joining = 0;
-    if (old > 0 && !(alike && replica->planned > 1)) {
-        i128 first_gap = first_end - replica->batch.last_token_at + replica->config->token_delay;
-        recorder_token_gap(recorder, workload, first_gap, (uint64_t)old);
+    if (replica->planned == 1) {
+        if (old > 0) {
+            recorder_token_gap(recorder, workload, replica->end - replica->batch.last_token_at + delay, (uint64_t)old);
+        }
+        return;
     }
-    if (counts->measured > 0 && replica->planned > 1) {
+    bool alike = joining == 0 && together;
+    if (old > 0 && !alike) {
+        i128 first = replica->start - replica->batch.last_token_at + replica->durations.first;
+        recorder_token_gap(recorder, workload, first + delay, (uint64_t)old);
+    }
+    if (counts->measured > 0) {
         int64_t from = alike ? 0 : 1;
-        i128 first = series_term(replica->durations, from) + replica->config->token_delay;
-        recorder_token_gaps(recorder, workload, first, replica->durations.growth, replica->planned - from,
-                            (uint64_t)counts->measured);
+        recorder_token_gaps(recorder, workload, series_term(replica->durations, from) + delay,
+                            replica->durations.growth, replica->planned - from, (uint64_t)counts->measured);
     }
 }
 
-static void count_tokens(struct cluster *cluster, struct leap_replica *replica) {
-    struct decoder_count *counts = replica->batch.by_workload;
-    bool in_window = cluster_in_window(cluster, key_of_instant(replica->end));
-    if (replica->batch.shift > 0) {
-        batch_count_into(cluster, &replica->batch, in_window, replica->meter.end_cell);
-        return;
-    }
-    for (size_t i = 0; i < cluster->config->workload_count; i++) {
-        int64_t tokens = counts[i].emitting * replica->planned;
-        cluster->token_total += tokens;
-        counts[i].emitted += in_window ? tokens : 0;
-        if (replica->meter.end_cell != NULL) {
-            replica->meter.end_cell->tokens.output += tokens;
-        }
+/* Tokens of one workload's decoders. */
+static void count_tokens(struct cluster *cluster, struct leap_replica *replica, uint32_t workload, bool in_window) {
+    struct decoder_count *counts = &replica->batch.by_workload[workload];
+    int64_t tokens = counts->emitting * replica->planned;
+    cluster->token_total += tokens;
+    counts->emitted += in_window ? tokens : 0;
+    if (replica->meter.end_cell != NULL) {
+        replica->meter.end_cell->tokens.output += tokens;
     }
 }
 
 /* Every decoder has had `planned` tokens. */
 static void decoders_advance(struct cluster *cluster, struct leap_replica *replica) {
     struct batch *batch = &replica->batch;
-    int64_t steps = replica->planned;
-    i128 first_end = steps == 1 ? replica->end : replica->start + replica->durations.first;
-    count_tokens(cluster, replica);
+    bool in_window = cluster_in_window(cluster, key_of_instant(replica->end));
+    bool delivers = delivers_tokens(replica);
     if (batch->decoding == (int64_t)batch->joined_count) {
         batch->last_token_at = replica->start; /* of nobody: all know their own */
     }
     bool together = batch->last_token_at == replica->start;
-    record_joined_gaps(cluster, replica, first_end, together);
-    for (uint32_t i = 0; delivers_tokens(replica) && i < cluster->config->workload_count; i++) {
-        record_gaps(cluster, replica, i, first_end, together);
+    if (batch->shift > 0) {
+        batch_count_into(cluster, batch, in_window, replica->meter.end_cell);
     }
-    batch_advance(cluster, batch, steps);
+    if (batch->joined_count > 0) {
+        i128 first_end = replica->planned == 1 ? replica->end : replica->start + replica->durations.first;
+        record_joined_gaps(cluster, replica, first_end, together);
+    }
+    for (uint32_t i = 0; i < cluster->config->workload_count; i++) {
+        if (batch->shift == 0) {
+            count_tokens(cluster, replica, i, in_window);
+        }
+        if (delivers) {
+            record_gaps(cluster, replica, i, together);
+        }
+    }
+    batch_advance(cluster, batch, replica->planned);
     batch->last_token_at = replica->end;
-    replica->kv_tokens += steps * batch->decoding * batch->advance;
+    replica->kv_tokens += replica->planned * batch->decoding * batch->advance;
 }
 
 /* ---- end: explicit sequences ---- */
@@ -468,8 +489,8 @@ static void end_static(struct cluster *cluster, struct leap_replica *replica, co
 
 /* ---- end ---- */
 
-static i128 step_end(struct cluster *cluster, uint32_t index) {
-    struct leap_replica *replica = leap_replica_at(cluster, index);
+/* The stretch in progress ends; the next starts, if it is time. */
+static void end_stretch(struct cluster *cluster, struct leap_replica *replica) {
     struct ending ending = {0};
     CHECK(replica->stepping);
     replica->stepping = false;
@@ -495,12 +516,17 @@ static i128 step_end(struct cluster *cluster, uint32_t index) {
         batch_regroup(cluster, replica);
         replica->walked = false;
     }
-    i128 ended = replica->end;
     if (replica->batch.count == 0 && leap_waiting(replica) == 0) {
         clear_event(cluster, replica);
     } else {
         start_at_boundary(cluster, replica);
     }
+}
+
+static i128 step_end(struct cluster *cluster, uint32_t index) {
+    struct leap_replica *replica = leap_replica_at(cluster, index);
+    i128 ended = replica->end;
+    end_stretch(cluster, replica);
     return ended;
 }
 
@@ -514,7 +540,7 @@ static void advance_to(struct cluster *cluster, uint32_t index, int64_t key) {
         if (replica->event_class == EVENT_STEP_START) {
             step_start(cluster, index, replica->event_key);
         } else {
-            step_end(cluster, index);
+            end_stretch(cluster, replica);
         }
     }
 }
@@ -588,6 +614,7 @@ static void init_pool(const struct cluster *cluster, struct leap_pool *pool, con
         .extended = is_extended(config->step_model),
         .straight = step_model_quantum(config->step_model) == 0,
         .never_capped = step_model_decodes_never_capped(config->step_model, batching_slots(batching)),
+        .unpadded = step_model_computes_decodes_alone(config->step_model),
         .keeps_blocks = batching->policy == BATCHING_STATIC || batching->kv_admission == KV_ADMISSION_RESERVE,
         .delivers_tokens = batching->deliver == DELIVER_TOKEN || batching->policy != BATCHING_STATIC,
         .block_shift = shift_of(config->block_size),
@@ -618,6 +645,7 @@ static void init_replica(struct cluster *cluster, uint32_t index, uint32_t pool)
     batch_init(&replica->batch, config, cluster->config->workload_count);
     if (ranks > 1) {
         replica->rank_works = xcalloc((size_t)ranks, sizeof *replica->rank_works);
+        replica->work.ranks = replica->rank_works;
         replica->ranks_ahead = xcalloc((size_t)ranks, sizeof *replica->ranks_ahead);
     }
     leap_meter_init(cluster, &replica->meter, pool);

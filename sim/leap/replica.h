@@ -22,6 +22,7 @@ struct leap_pool {
     bool extended;          /* a step's time is more than a line: windowed layers, ranks, a host that may take longer */
     bool straight;          /* no quantum: durations lie on their line */
     bool never_capped;      /* see step_model_decodes_never_capped */
+    bool unpadded;          /* see step_model_computes_decodes_alone */
     bool keeps_blocks;      /* blocks are held from the start to the end: static, and where they are reserved */
     bool delivers_tokens;   /* not batch by batch */
     bool bounded;           /* see bound.c: steps grow with the batch, and requests leave it when they end */
@@ -30,60 +31,62 @@ struct leap_pool {
     int64_t token_capacity; /* num_gpu_blocks in tokens; -1: beyond 64 bits, or blocks do not follow from contexts */
 };
 
+/* What every stretch touches comes first, here and below: of many replicas, few are in the cache. */
 struct leap_meter {
-    struct pool_outcome *out;   /* borrowed: what sums go to, the pool's outcome or its part of `cell` */
-    i128 from, until;           /* the window as this replica's step ends move it */
-    i128 next_cut;              /* where some meter cuts next: a minute's end, an interval's, an end of the window */
-    bool at_warmup;             /* steps may end with the warm-up's key: see find_next_cut */
-    size_t minute;              /* that the stretch starts in, */
-    i128 minute_end;            /* and its end */
-    struct timeline_cell *cell; /* borrowed, of a time series: of the stretch's start; NULL: none is wanted */
+    struct pool_outcome *out;       /* borrowed: what sums go to, the pool's outcome or its part of `cell` */
+    struct timeline_cell *cell;     /* borrowed, of a time series: of the stretch's start; NULL: none is wanted */
     struct timeline_cell *end_cell; /* of the end of the stretch that has just ended */
-    struct level waiting;
-    struct step_sums sums; /* of whole steps in `sums_minute`, not yet in `out` */
-    size_t sums_minute;
-    bool sums_count;         /* they lie in the window */
-    i128 busy_from, busy_to; /* steps end to end, with or without backlog, not yet in the load grid */
+    bool at_warmup;                 /* steps may end with the warm-up's key: see leap_meter_find_cut */
+    bool in_window;                 /* stretches up to the next cut lie in the window: unless at_warmup */
     bool busy_backlog;
+    i128 busy_from, busy_to; /* steps end to end, with or without backlog, not yet in the load grid */
+    i128 next_cut;           /* where some meter cuts next: a minute's end, an interval's, an end of the window */
+    i128 batch, kv_tokens;   /* integrals over steps of decodes since the last cut, not yet in `out`, */
+    struct step_sums sums;   /* sums over these, */
+    int64_t steps;           /* and their number */
+    struct level waiting;
+    i128 from, until; /* the window as this replica's step ends move it */
+    size_t minute;    /* that the stretch starts in, */
+    i128 minute_end;  /* and its end */
 };
 
 struct leap_replica {
-    uint32_t index; /* global */
-    uint32_t pool;
+    int64_t event_key; /* its next event, where replicas are played apart; KEY_NEVER: none */
+    enum event_class event_class;
+    bool stepping, start_pending;
+    bool walked;    /* the step in progress serves explicit sequences */
+    bool preempted; /* it preempted, and admitted nobody for that reason alone */
+    bool backlog;
+    bool plain;                     /* the stretch lies between two cuts, and its `time` is true */
+    bool holding;                   /* trtllm: the step holds prompts back that it could have admitted */
+    int64_t horizon;                /* arrivals before this key are known then */
     const struct leap_pool *shared; /* borrowed */
     const struct pool_config *config;
-    struct queue waiting;
-    struct queue *pool_queue; /* borrowed: under central-queue, else NULL */
+    i128 start, end;         /* of the stretch, or of the last */
+    int64_t time;            /* from start to end, where 64 bits hold it */
+    int64_t planned;         /* steps of the stretch in progress */
+    struct series durations; /* of a stretch of several steps */
+    struct step_work work;   /* of its first step */
     struct batch batch;
     int64_t
         held_blocks; /* by all but decoders, whose blocks follow from the aggregates; by all where blocks are kept */
     int64_t kv_tokens;
     int64_t regenerating; /* decoders that emit again what their client has (restart): then every step is walked */
     int64_t granted;      /* 1: the decoders hold blocks for a further token, the step's */
-    bool stepping, start_pending;
-    bool walked;    /* the step in progress serves explicit sequences */
-    bool preempted; /* it preempted, and admitted nobody for that reason alone */
-    bool backlog;
     int64_t policy_steps; /* after so many steps the policy may decide otherwise, though the batch is the same */
-    bool holding;         /* trtllm: the step holds prompts back that it could have admitted, */
-    int64_t held_steps;   /* as so many did in a row, itself included */
-    size_t received;      /* as in sim/stepwise/replica.h */
-    int64_t steps_unseen;
-    int64_t new_token_ratio;       /* kv_admission: estimate */
-    int64_t planned;               /* steps of the stretch in progress */
-    bool plain;                    /* the stretch lies between two cuts, and its `time` is true */
-    i128 start, end;               /* of the stretch, or of the last */
-    int64_t time;                  /* from start to end, where 64 bits hold it */
-    struct series durations;       /* of a stretch of several steps */
-    struct rank_work *rank_works;  /* owned: of `work`; NULL: one rank */
-    struct rank_work *ranks_ahead; /* owned: scratch of leap_decode_duration */
-    struct step_work work;         /* of its first step */
-    struct leap_meter meter;
-    int64_t event_key; /* its next event, where replicas are played apart; KEY_NEVER: none */
-    enum event_class event_class;
-    int64_t horizon;         /* arrivals before this key are known then */
+    struct queue waiting;
+    struct queue *pool_queue; /* borrowed: under central-queue, else NULL */
+    uint32_t index;           /* global */
+    uint32_t pool;
     int64_t promised_blocks; /* that all waiting and running requests have at their ends */
     int64_t shortest_output; /* of all requests since nobody was waiting or prefilling, or before */
+    struct leap_meter meter;
+    int64_t held_steps; /* steps that held back in a row, that in progress included */
+    size_t received;    /* as in sim/stepwise/replica.h */
+    int64_t steps_unseen;
+    int64_t new_token_ratio;       /* kv_admission: estimate */
+    struct rank_work *rank_works;  /* owned: of `work`; NULL: one rank */
+    struct rank_work *ranks_ahead; /* owned: scratch of leap_decode_duration */
 };
 
 struct ending_request {
