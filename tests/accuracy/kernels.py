@@ -302,10 +302,13 @@ def panel(x, y, width, height, title, items):
         at = y + height - (ratio + 2) / 4 * height
         text += f'<line x1="{x}" y1="{at:.1f}" x2="{x + width}" y2="{at:.1f}" stroke="{"#888" if ratio == 0 else "#ddd"}"/>\n'
         text += f'<text x="{x - 4}" y="{at + 4:.1f}" text-anchor="end" fill="#666">{label}</text>\n'
+    cells = collections.defaultdict(str)
+    wide, tall = width / 10 / (high - low), height / bins
     for (across, up), count in sorted(counts.items()):
-        left, top = x + across * width / 10 / (high - low), y + height - (up + 1) * height / bins
-        text += (f'<rect x="{left:.1f}" y="{top:.1f}" width="{width / 10 / (high - low):.1f}" height="{height / bins:.1f}" fill="#1f4e8c" '
-                 f'fill-opacity="{0.25 + 0.75 * math.sqrt(count / most):.2f}"/>\n')
+        shade = min(4, int(5 * math.sqrt(count / most)))
+        cells[shade] += f"M{x + across * wide:.1f} {y + height - (up + 1) * tall:.1f}h{wide:.1f}v{tall:.1f}h-{wide:.1f}z"
+    for shade, path in sorted(cells.items()):
+        text += f'<path d="{path}" fill="#1f4e8c" fill-opacity="{0.3 + 0.17 * shade:.2f}"/>\n'
     return text
 
 

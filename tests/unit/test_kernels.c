@@ -134,8 +134,67 @@ static void ranks_of_attention_have_tokens_of_their_own(void **state) {
     kernels_free(sixteen);
 }
 
+/* [8, 4096] x [4096, 4096]: a consumer card reaches more of its datasheet than a server card of the same chips. */
+static void consumer_cards_reach_more_of_their_datasheet(void **state) {
+    const struct fixture *fixture = *state;
+    static const struct {
+        const char *gpu;
+        double ms;
+    } cards[] = {{"RTX-4090", 0.039131}, {"L40S", 0.052634}};
+    for (size_t i = 0; i < sizeof cards / sizeof cards[0]; i++) {
+        const struct position nowhere = {0};
+        const struct kernel_setup setup = {
+            .llm = catalog_llm(fixture->catalog, span_of("Llama-3.1-8B"), fixture->diags, nowhere),
+            .gpu = catalog_gpu(fixture->catalog, span_of(cards[i].gpu), fixture->diags, nowhere),
+            .precision = PRECISION_BF16,
+            .kv_precision = PRECISION_BF16,
+            .tensor_parallel = 1,
+            .expert_parallel = 1,
+            .attention_dp = 1,
+            .gpus_per_node = 8,
+        };
+        struct kernels *kernels = kernels_new(&setup);
+        near(cards[i].gpu, kernels_gemm_s(kernels, 8, 4096, 4096), cards[i].ms, 1e-4);
+        kernels_free(kernels);
+    }
+}
+
+/* Profiles know products by these names; int4 has constants of its own, and so have fp8 by tensor and by blocks. */
+static void formats_have_names(void **state) {
+    const struct fixture *fixture = *state;
+    static const struct {
+        const char *model;
+        enum precision precision;
+        enum serving_engine engine;
+        const char *name;
+    } formats[] = {{"Kimi-K2.5", PRECISION_INT4, SERVING_VLLM, "i4"},
+                   {"gpt-oss-120b", PRECISION_FP4, SERVING_VLLM, "mx"},
+                   {"Qwen3-30B-A3B", PRECISION_FP8, SERVING_VLLM, "8b"},
+                   {"Qwen3-30B-A3B", PRECISION_FP8, SERVING_TRTLLM, "8"},
+                   {"Llama-3.1-8B", PRECISION_FP8, SERVING_VLLM, "8"}};
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        const struct position nowhere = {0};
+        const struct kernel_setup setup = {
+            .llm = catalog_llm(fixture->catalog, span_of(formats[i].model), fixture->diags, nowhere),
+            .gpu = catalog_gpu(fixture->catalog, span_of("B200-SXM"), fixture->diags, nowhere),
+            .precision = formats[i].precision,
+            .kv_precision = PRECISION_BF16,
+            .engine = formats[i].engine,
+            .tensor_parallel = 1,
+            .expert_parallel = 1,
+            .attention_dp = 1,
+            .gpus_per_node = 8,
+        };
+        struct kernels *kernels = kernels_new(&setup);
+        assert_string_equal(kernels_format_name(kernels), formats[i].name);
+        kernels_free(kernels);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(consumer_cards_reach_more_of_their_datasheet, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(formats_have_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(ranks_of_attention_have_tokens_of_their_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(shapes_take_what_was_worked_out, set_up, tear_down),
     };
