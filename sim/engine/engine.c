@@ -410,6 +410,9 @@ void cluster_finish(struct cluster *cluster) {
     }
     for (size_t i = 0; i < cluster->config->pool_count; i++) {
         close_pool(cluster, &cluster->pools[i], end);
+        if (start >= end) { /* who was refused after the end had waited, but an empty window has nobody */
+            cluster->outcome->pools[i].waiting = 0;
+        }
     }
     for (uint32_t i = 0; i < cluster->config->workload_count; i++) {
         intake_close_books(cluster, i);
