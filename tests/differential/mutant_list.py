@@ -369,7 +369,6 @@ MUTANTS = [
     Mutant("a histogram's first bin holds one term more", HISTOGRAM, "int64_t same = before_edge / growth + 1;", "int64_t same = before_edge / growth + 2;"),
     Mutant("a histogram's bins hold as many terms", HISTOGRAM, "same = each + (offset < rest);", "same = each;"),
     Mutant("a histogram's bins stay as narrow", HISTOGRAM, "if (bin.octave > 1) { /* bins are twice as wide */", "if (false) {"),
-    Mutant("a histogram's wide steps fill every bin", HISTOGRAM, "if (growth >> small_shift((uint64_t)first) == 0) {", "if (true) {"),
     Mutant("a histogram's greatest term", HISTOGRAM, "    int64_t last = first + growth * (terms - 1);",
            "    int64_t last = first + growth * terms;"),
     Mutant("decoders alone though some regenerate", FORM_H, "batch->prefilling_count > 0 || replica->regenerating > 0 ||", "batch->prefilling_count > 0 ||"),
@@ -439,6 +438,8 @@ MUTANTS = [
 ]
 
 HARMLESS = [
+    Harmless("a histogram's wide steps fill every bin", HISTOGRAM, "if (growth >> small_shift((uint64_t)first) == 0) {",
+             "bins between two terms are given none: slower, not other"),
     Harmless("of equal ranks the last", BATCH, "batch->ranks[i].running < batch->ranks[request->rank].running ?",
              "ranks are alike: it is the first, counted from the other end"),
     Harmless("a quantum's line may grow", PLAN, "    if (replica->shared->straight) {",
