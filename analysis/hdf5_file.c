@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analysis/atomic_file.h"
+#include "analysis/expected.h"
 #include "analysis/metrics.h"
 #include "analysis/netcdf_writer.h"
 #include "analysis/series.h"
@@ -267,13 +268,22 @@ static void put_block(struct layout *layout, const struct block *block) {
     netcdf_put_variable(layout->writer, &variable, attributes, sizeof attributes / sizeof attributes[0]);
 }
 
-/* A single run has no interval: NaN, until replications give one. */
+typedef struct expected_bounds bounds_fn(const struct metric *metric, const struct result *result);
+
+/* A single run has no interval of the sampling: NaN, until replications give one. */
+static struct expected_bounds sampling_bounds(const struct metric *metric, const struct result *result) {
+    (void)metric;
+    (void)result;
+    return (struct expected_bounds){RESULT_NONE, RESULT_NONE};
+}
+
 static void put_interval(struct layout *layout, const struct metric *metric, const char *suffix,
-                         const char *description) {
-    const size_t count = 2 * layout->set->count;
-    double *values = xcalloc(count, sizeof *values);
-    for (size_t i = 0; i < count; i++) {
-        values[i] = RESULT_NONE;
+                         const char *description, bounds_fn *bounds_of) {
+    double *values = xcalloc(2 * layout->set->count, sizeof *values);
+    for (size_t i = 0; i < layout->set->count; i++) {
+        const struct expected_bounds bounds = bounds_of(metric, layout->set->results[i]);
+        values[2 * i] = bounds.lower;
+        values[2 * i + 1] = bounds.upper;
     }
     size_t dimensions[NETCDF_RANK_MAX];
     size_t rank = axis_dimensions(layout, dimensions);
@@ -303,8 +313,8 @@ static void put_metric(struct layout *layout, const struct metric *metric) {
     put_block(layout, &block);
     free(block.values);
     if ((metric->flags & METRIC_INTERVALS) != 0) {
-        put_interval(layout, metric, "_ci95", "95 % confidence interval of the sampling");
-        put_interval(layout, metric, "_pi95", "95 % prediction interval, sampling and the model's known error");
+        put_interval(layout, metric, "_ci95", "95 % confidence interval of the sampling", sampling_bounds);
+        put_interval(layout, metric, "_pi95", "95 % prediction interval: the model's known error", expected_bounds_of);
     }
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/expected.h"
 #include "analysis/metrics.h"
 #include "base/arena.h"
 #include "base/check.h"
@@ -134,11 +135,27 @@ static void put_assumptions(json_t *object, const struct result *result) {
     put(object, "assumptions", list);
 }
 
+/* By metric [lower, upper]; null for a bound that there is not. */
+static void put_intervals(json_t *object, const struct result *result) {
+    json_t *intervals = json_object();
+    for (size_t i = 0; i < metrics_count; i++) {
+        const struct expected_bounds bounds = expected_bounds_of(&metrics[i], result);
+        if ((metrics[i].flags & METRIC_INTERVALS) != 0 && !isnan(bounds.lower)) {
+            json_t *pair = json_array();
+            CHECK(json_array_append_new(pair, new_real(bounds.lower)) == 0);
+            CHECK(json_array_append_new(pair, new_real(bounds.upper)) == 0);
+            put(intervals, metrics[i].name, pair);
+        }
+    }
+    put(object, "pi95", intervals);
+}
+
 static void put_result(json_t *object, const struct result *result) {
     put_scope(object, result, METRIC_RUN, 0);
     put_entities(object, "by_workload", result, METRIC_WORKLOAD);
     put_entities(object, "by_pool", result, METRIC_POOL);
     put_entities(object, "api", result, METRIC_API);
+    put_intervals(object, result);
     put_assumptions(object, result);
 }
 

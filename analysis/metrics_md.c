@@ -18,9 +18,34 @@ static const char INTRODUCTION[] =
     "- Missing is NaN in files, `null` in JSON, empty in CSV. Booleans are 0, 1, and -1 where the question does not arise.\n"
     "- `*` in a JSON key stands for the coordinate of the metric's own dimension. Keys of workloads, pools and APIs are\n"
     "  below `by_workload.NAME`, `by_pool.NAME` and `api.NAME`.\n"
-    "- Metrics marked `i` have `_ci95` (sampling) and `_pi95` (sampling and the model's own known error) beside them in\n"
-    "  the file, with a last dimension `bound`: `lower`, `upper`; NaN where there is none, as in a single run.\n"
+    "- Metrics marked `i` have `_ci95` (sampling) and `_pi95` (the model's own known error) beside them in the file, with a\n"
+    "  last dimension `bound`: `lower`, `upper`; NaN where there is none, as the sampling of a single run. JSON has `pi95`\n"
+    "  for each point: `[lower, upper]` by metric; an upper bound of `null` (infinite in the file) says that there is none.\n"
     "- Money carries the attributes `allocation_method` and `cost_basis`.\n";
+
+static const char EXPECTED[] =
+    "\n## Expected error\n\n"
+    "`_pi95` says how far a server may be from its simulation: 95 % of measured servers that the step times were not fitted on lie within it\n"
+    "([accuracy.md](accuracy.md) proves it). It rests on q, the 95 % quantile of |ln(predicted / measured)| over rows left out of the fit, by metric\n"
+    "(TPOT and ITL, TTFT, E2E, of these the mean and the 99th percentile, throughput, power), by class (dense, mixture of experts, MLA and hybrids, not NVIDIA) and by what of the pool no fitted row\n"
+    "had (`catalog/expected_errors.csv`; what rows had: `fitted_on.csv`). Several such cases add as variances do: q^2 = q0^2 + sum(qi^2 - q0^2). `pool_error_basis`\n"
+    "names class and cases: `gpu`, `architecture`, `format` (number format on the architecture), `family`, `engine`; `unknown-recipe` and `engine` where the pool\n"
+    "names no engine; `own-rows` alone where a profile was fitted to the same kind of server, `datasheet` alone for the roofline. Not known, and so NaN, for\n"
+    "given constants (`linear`, `efficiency`, `overhead`), images and embeddings. Of several pools the largest q and the highest load count.\n\n"
+    "With s = exp(q), rho the load, N tokens served and A asked for, the interval is the value times\n\n"
+    "| metrics | open loop | a closed loop is among the workloads |\n| --- | --- | --- |\n"
+    "| `ttft`, `queue`, `e2e` | (1 - rho) / (1 - rho / s) / s' .. (1 - rho) / (1 - rho s) s', s of throughput, s' of TTFT, E2E; without an upper bound where rho s >= 1: such a server might not keep up | 1 / s' .. s' |\n"
+    "| `tpot`, `itl` | the same with s' of TPOT, at most s' times that of a full batch | 1 / s' .. s' |\n"
+    "| `load_ratio`, `busy_ratio` | 1 / s .. s of throughput, TPOT; at most to 1 | likewise |\n"
+    "| `power_mean_w` | 1 / s .. s of power | likewise |\n"
+    "| `usd_per_mtok_total`, `usd_per_1k_requests`, ... | money / tokens | likewise |\n"
+    "| money | 1 - e + e / s .. 1 - e + e s of power, e the share of electricity and its carbon in the cost | likewise |\n"
+    "| tokens served | min(1, 1 / (rho s)) .. min(s, max(1, A / N)) | 1 / s .. s of throughput |\n"
+    "| `usd_per_mtok_input`, `_output` | as total, and the odds of prefill's share of GPU time by 1 / s .. s of TTFT | likewise |\n"
+    "| `demand_mtok_per_month` | 1: it is the workload's | 1 |\n\n"
+    "So of a fleet that keeps up the cost of a token hardly depends on how fast its servers are: it is fixed cost over a demand that is given. Where it might not\n"
+    "keep up, the upper bound says what the fewer tokens would cost; where it is saturated, both say what its capacity may be. (1 - rho) is that of a queue with\n"
+    "processor sharing (M/G/1: response time = service time / (1 - rho)).\n";
 
 static const char *const TITLES[METRIC_SCOPE_COUNT] = {"The run", "Each workload", "Each pool",
                                                        "Each API compared with (`compare.api`)"};
@@ -87,6 +112,7 @@ char *metrics_reference_md(void) {
     for (int dimension = METRIC_SCALAR + 1; dimension < METRIC_DIMENSION_COUNT; dimension++) {
         print_dimension(stream, (enum metric_dimension)dimension);
     }
+    fputs(EXPECTED, stream);
     print_series(stream);
     CHECK(fclose(stream) == 0);
     return text;

@@ -390,6 +390,7 @@ struct result *result_new(const struct resolved_point *point, const struct sim_o
     result_money_fill(result, &source);
     result_verdict_fill(result, &source);
     analytic_fill(result, info->analytic);
+    result_expected_fill(result, &source);
     result_series_fill(result, &source);
     return result;
 }

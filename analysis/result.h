@@ -169,6 +169,7 @@ struct series_result {
 struct pool_result {
     const char *name, *gpu, *model, *precision;
     const char *step_time, *step_time_status, *memory_arithmetic, *price_source;
+    const char *error_basis; /* what its expected error was taken from: "dense; gpu, family"; "not known" */
     int64_t tensor_parallel, pipeline_parallel;
     int8_t saturated;
     struct token_result tokens;
@@ -180,6 +181,18 @@ struct pool_result {
     struct cost_result cost; /* its share of staff and one-off costs included */
     struct analytic_state analytic;
     const struct interval_result *intervals; /* of the result's series */
+};
+
+/* How far a server like this may be off, 95 % of them; analysis/expected.h. Factors, 1: exactly as simulated. */
+struct expected_result {
+    bool is_known;  /* of every pool */
+    bool is_closed; /* some workload is a closed loop: what is served goes with the server's speed */
+    double factor[EXPECTED_METRIC_COUNT]; /* exp(q) */
+    double response_lower,
+        response_upper;                /* of response times by the load, beside the factor; upper: may be infinite */
+    double full_batch_ratio;           /* TPOT of a full batch over the present one */
+    double tokens_lower, tokens_upper; /* served */
+    double money_lower, money_upper;
 };
 
 /* What an API would charge for the same tokens. */
@@ -216,6 +229,7 @@ struct result {
     size_t pool_count;
     struct api_result *apis;
     size_t api_count;
+    struct expected_result expected;
     struct assumption_result *assumptions;
     size_t assumption_count;
     const char *assumptions_text; /* the same, one a line */

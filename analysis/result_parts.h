@@ -44,4 +44,7 @@ void result_series_fill(struct result *result, const struct result_source *sourc
 /* Needs saturation and SLOs. Sets `feasible` and `infeasible_reason`. */
 void result_verdict_fill(struct result *result, const struct result_source *source);
 
+/* Needs cost, utilization and the demand. Sets the expected error. */
+void result_expected_fill(struct result *result, const struct result_source *source);
+
 #endif

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "analysis/expected.h"
 #include "analysis/metrics.h"
 #include "analysis/table_notes.h"
 #include "analysis/table_text.h"
@@ -172,6 +173,42 @@ static void print_slo(FILE *stream, const struct result *result) {
     }
 }
 
+/* ---- how wrong it may be ---- */
+
+/* "-35 % .. +62 %". */
+static void print_expected(FILE *stream, const struct result *result, const char *name, const char *label) {
+    const struct metric *metric = metric_find(name);
+    const struct expected_bounds bounds = expected_bounds_of(metric, result);
+    const double value = metric_real(metric, result, 0, 0);
+    if (isnan(bounds.lower) || !(value > 0)) {
+        return;
+    }
+    line(stream, label, value, strcmp(metric->units, "1") == 0 ? "" : metric->units);
+    fprintf(stream, "   expected error -%s", cell_percent(1 - bounds.lower / value).text);
+    if (isinf(bounds.upper)) {
+        fputs(", upwards no bound: might not keep up\n", stream);
+    } else {
+        fprintf(stream, " .. +%s\n", cell_percent(bounds.upper / value - 1).text);
+    }
+}
+
+static void print_expected_errors(FILE *stream, const struct result *result) {
+    heading(stream, "Expected error, 95 % of servers that the step times were not fitted on");
+    if (!result->expected.is_known) {
+        fputs("    not known: given constants, or kinds of models that no measured server ran\n", stream);
+        return;
+    }
+    print_expected(stream, result, "usd_per_mtok_total", "USD per million tokens");
+    print_expected(stream, result, "ttft_p99_s", "ttft p99");
+    print_expected(stream, result, "tpot_p99_s", "tpot p99");
+    print_expected(stream, result, "e2e_p99_s", "e2e p99");
+    print_expected(stream, result, "load_ratio", "load");
+    print_expected(stream, result, "power_mean_w", "IT power at the wall");
+    for (size_t p = 0; p < result->pool_count; p++) {
+        fprintf(stream, "    %s: errors of %s\n", result->pools[p].name, result->pools[p].error_basis);
+    }
+}
+
 /* ---- the rest ---- */
 
 static void print_power(FILE *stream, const struct result *result) {
@@ -296,6 +333,7 @@ void table_print_run(FILE *stream, const char *name, const struct result *result
     print_throughput(stream, result);
     print_latency(stream, "Latency in seconds", result->latency);
     print_slo(stream, result);
+    print_expected_errors(stream, result);
     print_power(stream, result);
     print_requests(stream, result);
     print_pools(stream, result);

@@ -54,16 +54,28 @@ static double value_or(const struct profile *profile, const char *name, const ch
     return isnan(value) ? fallback : value;
 }
 
-/* The family that a model's name says; "" if none is known. */
+/* The family that a configuration's model_type says, else the model's name; "" if none is known. */
 static const char *family_of(const struct llm *llm) {
-    static const char *const families[][2] = {
-        {"Llama-4", "llama4"},    {"Llama", "llama"},          {"Qwen3.5", "qwen3.5"}, {"Qwen3-235", "qwen3moe"},
-        {"Qwen3-30", "qwen3moe"}, {"Qwen3-Coder", "qwen3moe"}, {"Qwen", "qwen"},       {"DeepSeek", "deepseek"},
-        {"gpt-oss", "gpt-oss"},   {"MiniMax", "minimax"},      {"Gemma", "gemma"},
+    static const struct {
+        const char *name, *type, *family;
+    } families[] = {
+        {"Llama-4", "llama4", "llama4"},
+        {"Llama", "llama", "llama"},
+        {"Qwen3.5", "qwen3_5", "qwen3.5"},
+        {"Qwen3-235", "qwen3_moe", "qwen3moe"},
+        {"Qwen3-30", "qwen3_moe", "qwen3moe"},
+        {"Qwen3-Coder", "qwen3_moe", "qwen3moe"},
+        {"Qwen", "qwen", "qwen"},
+        {"DeepSeek", "deepseek", "deepseek"},
+        {"gpt-oss", "gpt_oss", "gpt-oss"},
+        {"MiniMax", "minimax", "minimax"},
+        {"Gemma", "gemma", "gemma"},
     };
+    bool has_type = llm->type != NULL;
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
-        if (strncmp(llm->name, families[i][0], strlen(families[i][0])) == 0) {
-            return families[i][1];
+        const char *prefix = has_type ? families[i].type : families[i].name;
+        if (strncmp(has_type ? llm->type : llm->name, prefix, strlen(prefix)) == 0) {
+            return families[i].family;
         }
     }
     return "";
@@ -404,11 +416,59 @@ static bool fill_coefficients(const struct profile_step *step, const struct make
     return coefficients_round(coefficients, sizeof coefficients / sizeof coefficients[0], diags, at);
 }
 
-bool profile_is_calibrated(const struct profile_step *step) {
+/* A value of the user's own file that is about this setup's kernels. */
+static bool has_own_rows(const struct profile *profile, const struct profile_subject *subject) {
+    for (size_t i = 0; i < profile->own_count; i++) {
+        const struct profile_value *value = &profile->values[i];
+        for (int t = TERM_SX; t <= TERM_SMX; t += TERM_SMX - TERM_SX) {
+            if (strcmp(value->name, profile_term_name((enum profile_term)t)) == 0 &&
+                strcmp(value->scope, subject->scope[t]) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static unsigned unseen_cases(const struct profile_step *step, const struct profile_subject *subject) {
+    const struct expected_errors *errors = step->profile->errors;
+    const struct {
+        enum expected_case kind;
+        const char *name;
+    } parts[] = {{EXPECTED_BY_GPU, step->setup.gpu->name},
+                 {EXPECTED_BY_ARCHITECTURE, subject->scope[TERM_CA]},
+                 {EXPECTED_BY_FORMAT, subject->scope[TERM_SA]},
+                 {EXPECTED_BY_FAMILY, profile_family(subject, step->setup.llm)},
+                 {EXPECTED_BY_ENGINE, subject->scope[TERM_C0]}};
+    unsigned cases = expected_bit(EXPECTED_BY_GROUP);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        bool is_seen = errors == NULL || expected_has_seen(errors, parts[i].kind, parts[i].name);
+        cases |= is_seen ? 0 : expected_bit(parts[i].kind);
+    }
+    bool is_hybrid = llm_attention_layers(step->setup.llm) < step->setup.llm->layers;
+    bool is_strange = is_hybrid && (cases & expected_bit(EXPECTED_BY_FAMILY)) != 0;
+    return cases | (is_strange ? expected_bit(EXPECTED_STATE_SPACE) : 0);
+}
+
+const char *profile_family(const struct profile_subject *subject, const struct llm *llm) {
+    return subject->scope[TERM_FAM][0] != '\0' ? subject->scope[TERM_FAM] : llm->name;
+}
+
+struct profile_standing profile_standing_of(const struct profile_step *step, bool engine_is_known) {
     struct kernels *kernels = kernels_new(&step->setup);
     struct profile_terms terms = profile_terms_of(step->profile, kernels, &step->setup);
+    struct profile_subject subject;
+    profile_subject_of(&subject, kernels, &step->setup);
     kernels_free(kernels);
-    return terms.is_calibrated;
+    struct profile_standing standing = {.is_calibrated = terms.is_calibrated,
+                                        .expected = {.class = expected_class_of(step->setup.llm, step->setup.gpu),
+                                                     .cases = unseen_cases(step, &subject)}};
+    if (has_own_rows(step->profile, &subject)) {
+        standing.expected.cases = expected_bit(EXPECTED_AFTER_OWN_ROWS);
+    } else if (!engine_is_known) {
+        standing.expected.cases |= expected_bit(EXPECTED_BY_ENGINE) | expected_bit(EXPECTED_UNKNOWN_RECIPE);
+    }
+    return standing;
 }
 
 /* Bytes and energy go by the experts that the times go by. */

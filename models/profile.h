@@ -18,6 +18,7 @@
 
 #include <stddef.h>
 
+#include "models/expected_error.h"
 #include "models/kernels.h"
 #include "models/power.h"
 #include "models/step_model.h"
@@ -38,6 +39,7 @@ struct profile {
     size_t own_count;                     /* are a user's, before the shipped ones */
     const struct collective_knots *knots; /* borrowed */
     size_t knot_count;
+    const struct expected_errors *errors; /* borrowed; NULL: not known */
 };
 
 /* The names that a profile may have, in the order of profile_names(). */
@@ -108,6 +110,10 @@ struct profile_subject {
 
 void profile_subject_of(struct profile_subject *subject, const struct kernels *kernels,
                         const struct kernel_setup *setup);
+
+/* The family that counts as seen or not: the model itself where none is known. */
+const char *profile_family(const struct profile_subject *subject, const struct llm *llm);
+
 struct profile_terms profile_terms_from(const struct profile_subject *subject, const double values[TERM_COUNT]);
 
 /* The kernels of one step, unscaled. */
@@ -152,8 +158,14 @@ struct profile_step {
         is_draft; /* a draft model's: without the engine's overheads of a step and a sequence, which the target's step has */
 };
 
-/* Are engine, architecture and number format among those that it was fitted on? */
-bool profile_is_calibrated(const struct profile_step *step);
+/* How far the profile can be trusted there. */
+struct profile_standing {
+    bool is_calibrated; /* engine, architecture and number format are among those that it was fitted on */
+    struct expected_subject expected;
+};
+
+/* `engine_is_known`: the engine and its flags are those that will serve. */
+struct profile_standing profile_standing_of(const struct profile_step *step, bool engine_is_known);
 
 /* Prepares a model. NULL with diagnostics ("catalogue-blank", "coefficient-range"). */
 struct step_model *step_model_new_profile(const struct profile_step *step, const struct work_model *work,

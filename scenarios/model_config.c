@@ -150,6 +150,7 @@ static bool config_parse(const struct diag_source *source, struct position at, s
     const struct model_family *family = family_of(&json, config);
     config->llm = llm_unknown();
     config->llm.name = config->name;
+    config->llm.type = config->type;
     config->llm.status = "datasheet";
     config->llm.source = config->name;
     model_shape_read(&json, family, &config->llm);

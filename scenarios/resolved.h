@@ -42,6 +42,9 @@ struct pool_facts {
     const char *memory_arithmetic;        /* how num_gpu_blocks came about, for people */
     const struct roofline_step *roofline; /* what the step times come from; NULL: linear */
     const struct profile_step *profile;   /* likewise; NULL: not calibrated */
+    bool error_is_known;                  /* from measured servers; not of given constants, images, ... */
+    struct expected_subject expected;     /* then: what its error is taken from, */
+    const struct expected_errors *errors; /* and the table; borrowed */
     const char *price_source;             /* "on-demand catalogue price 2.59 USD/h (H100-SXM, ..., 2026-05-24)" */
 };
 

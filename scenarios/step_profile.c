@@ -126,16 +126,86 @@ static bool knots_read(const struct diag_source *source, struct profile *profile
     return is_ok;
 }
 
-/* ---- both ---- */
+/* ---- expected_errors.csv, fitted_on.csv ---- */
+
+/* A cell that is one of a set of words; false with a diagnostic. */
+static bool word_known(const struct csv_table *table, const struct csv_cell *cell, bool is_known, struct diags *diags) {
+    return is_known || diag_error(diags, csv_cell_position(table, cell), "catalogue-row",
+                                  "'%s' is no metric, class or case of expected errors", cell->text);
+}
+
+static bool errors_read(const struct diag_source *source, struct expected_errors *errors, struct arena *arena,
+                        struct diags *diags) {
+    static const char *const needed[] = {"metric", "class", "case", "q95_log"};
+    enum { METRIC, CLASS, CASE, Q95, NEEDED_COUNT };
+    size_t column[NEEDED_COUNT];
+    struct csv_table table;
+    if (!table_read(&table, source, needed, NEEDED_COUNT, arena, diags)) {
+        return false;
+    }
+    double *all = &errors->q95_log[0][0][0];
+    for (size_t i = 0; i < sizeof errors->q95_log / sizeof *all; i++) {
+        all[i] = (double)NAN;
+    }
+    for (size_t c = 0; c < NEEDED_COUNT; c++) {
+        column[c] = column_of(&table, needed[c]);
+    }
+    bool is_ok = true;
+    for (size_t i = 1; i < table.row_count; i++) {
+        const struct csv_cell *cells = table.rows[i].cells;
+        enum expected_metric metric;
+        enum expected_class class;
+        enum expected_case kind;
+        bool is_row = word_known(&table, &cells[column[METRIC]],
+                                 expected_metric_from_text(cells[column[METRIC]].text, &metric), diags);
+        is_row = word_known(&table, &cells[column[CLASS]], expected_class_from_text(cells[column[CLASS]].text, &class),
+                            diags) &&
+                 is_row;
+        is_row =
+            word_known(&table, &cells[column[CASE]], expected_case_from_text(cells[column[CASE]].text, &kind), diags) &&
+            is_row;
+        is_ok =
+            is_row &&
+            cell_number(&table, &table.rows[i], column[Q95], VALUE_MAX, &errors->q95_log[metric][class][kind], diags) &&
+            is_ok;
+    }
+    return is_ok;
+}
+
+static bool seen_read(const struct diag_source *source, struct expected_errors *errors, struct arena *arena,
+                      struct diags *diags) {
+    static const char *const needed[] = {"kind", "name"};
+    struct csv_table table;
+    if (!table_read(&table, source, needed, sizeof needed / sizeof needed[0], arena, diags)) {
+        return false;
+    }
+    struct expected_seen *seen = arena_alloc(arena, table.row_count, sizeof *seen);
+    bool is_ok = true;
+    for (size_t i = 1; i < table.row_count; i++) {
+        const struct csv_cell *kind = &table.rows[i].cells[column_of(&table, "kind")];
+        is_ok = word_known(&table, kind, expected_case_from_text(kind->text, &seen[i - 1].kind), diags) && is_ok;
+        seen[i - 1].name = table.rows[i].cells[column_of(&table, "name")].text;
+    }
+    errors->seen = seen;
+    errors->seen_count = table.row_count - 1;
+    return is_ok;
+}
+
+/* ---- all of them ---- */
 
 const struct profile *step_profile_shipped(const char *catalog_dir, struct arena *arena, struct diags *diags) {
-    struct diag_source *sources = arena_alloc(arena, 2, sizeof *sources);
+    struct diag_source *sources = arena_alloc(arena, 4, sizeof *sources);
     struct profile *profile = arena_alloc(arena, 1, sizeof *profile);
-    *profile = (struct profile){.name = "shipped"};
+    struct expected_errors *errors = arena_alloc(arena, 1, sizeof *errors);
+    *profile = (struct profile){.name = "shipped", .errors = errors};
     bool is_ok = catalog_source_open(&sources[0], catalog_dir, "profiles.csv", arena, diags) &&
                  values_read(&sources[0], profile, arena, diags);
     is_ok = catalog_source_open(&sources[1], catalog_dir, "collectives.csv", arena, diags) &&
             knots_read(&sources[1], profile, arena, diags) && is_ok;
+    is_ok = catalog_source_open(&sources[2], catalog_dir, "expected_errors.csv", arena, diags) &&
+            errors_read(&sources[2], errors, arena, diags) && is_ok;
+    is_ok = catalog_source_open(&sources[3], catalog_dir, "fitted_on.csv", arena, diags) &&
+            seen_read(&sources[3], errors, arena, diags) && is_ok;
     return is_ok ? profile : NULL;
 }
 
@@ -156,6 +226,7 @@ const struct profile *step_profile_read(const char *path, struct position at, co
                                 .value_count = count,
                                 .own_count = own.value_count,
                                 .knots = base->knots,
-                                .knot_count = base->knot_count};
+                                .knot_count = base->knot_count,
+                                .errors = base->errors};
     return profile;
 }

@@ -1,7 +1,8 @@
 /* step_profile.h - calibrated step times from files: the shipped profile of the catalogue, and a user's own before it.
  *
  * profiles.csv has columns name, scope, value, unit, lower, upper, prior, prior_sd_log, source; collectives.csv gpu, engine, ranks, eight times in
- * microseconds, median_error, source. A user's profile (written by `tokenmill calibrate`) has the columns of profiles.csv, of which name, scope and
+ * microseconds, median_error, source; expected_errors.csv metric, class, case, rows, q95_log, source and fitted_on.csv kind, name, rows, which
+ * models/expected_error.h explains. A user's profile (written by `tokenmill calibrate`) has the columns of profiles.csv, of which name, scope and
  * value must be there; what it does not say is the shipped one's. What the numbers mean: models/profile.h. */
 #ifndef TOKENMILL_SCENARIOS_STEP_PROFILE_H
 #define TOKENMILL_SCENARIOS_STEP_PROFILE_H

@@ -1,4 +1,4 @@
-#include "study/calibrate.h"
+#include "study/calibrate_work.h"
 
 #include <fnmatch.h>
 #include <math.h>
@@ -10,62 +10,60 @@
 
 enum { ROUNDS = 3 };
 
-/* What the steps of a calibration share. */
-struct work {
-    const struct calibrate_request *request; // borrowed
-    struct calibration *made;                // borrowed
-    const struct profile *base;              // borrowed
-    struct rebuild_context *context;         // borrowed: of the extraction
-    bool *is_wanted;                         /* by row: fitted or held out; NULL: not known yet */
-    const char **cells;                      /* "model|gpu|engine|precision|source", by row */
-    const char **keys[ERROR_COUNT];          /* of what is left out together, by row; NULL: not of this kind */
-    struct fit_problem problem;
-};
-
 const char *calibrate_error_name(enum calibrate_error error) {
-    static const char *const names[ERROR_COUNT] = {
-        "base", "in_sample", "group_left_out", "gpu_left_out", "family_left_out", "engine_left_out", "held_out"};
+    static const char *const names[ERROR_COUNT] = {"base",
+                                                   "in_sample",
+                                                   "group_left_out",
+                                                   "gpu_left_out",
+                                                   "architecture_left_out",
+                                                   "format_left_out",
+                                                   "family_left_out",
+                                                   "engine_left_out",
+                                                   "after_five_rows",
+                                                   "datasheet",
+                                                   "never_fitted",
+                                                   "held_out"};
     return names[error];
 }
 
 /* --- simulating all rows --- */
 
-static enum worker_pool_end simulate_rows(const struct work *work, const struct profile *profile,
-                                          struct validation **validation, struct diags *diags) {
+enum worker_pool_end calibrate_simulate(const struct calibrate_work *work, const struct profile *profile,
+                                        const bool *is_wanted, struct validation **validation, struct diags *diags) {
+    static const char *const datasheet[] = {"fleet.main.step_time.model=roofline"};
     const struct calibrate_request *request = work->request;
     struct validate_request inner = {.path = request->path,
                                      .recipes_dir = request->recipes_dir,
                                      .server = &request->server,
-                                     .is_wanted = work->is_wanted,
+                                     .is_wanted = is_wanted,
                                      .rebuild = request->rebuild,
                                      .threads = request->threads,
                                      .listener = request->listener,
                                      .context = request->context};
-    inner.rebuild.set_count = 0;
-    inner.rebuild.profile = profile;
+    inner.rebuild.sets = datasheet;
+    inner.rebuild.set_count = profile == NULL ? 1 : 0;
+    inner.rebuild.profile = profile == NULL ? work->base : profile;
     return validate_run(&inner, validation, diags);
 }
 
-/* The fitted values before the base's, those of one term scaled. */
-static const struct profile *profile_now(const struct work *work, int scaled_term, double factor) {
+const struct profile *calibrate_profile(const struct calibrate_work *work, const double *values, int scaled_term,
+                                        double factor, struct arena *arena) {
     const struct calibration *made = work->made;
-    struct arena *arena = made->arena;
     size_t own = made->parameter_count, count = own + work->base->value_count;
-    struct profile_value *values = arena_alloc(arena, count + 1 + TERM_COUNT, sizeof *values);
+    struct profile_value *all = arena_alloc(arena, count + 1, sizeof *all);
     for (size_t k = 0; k < own; k++) {
         const struct fit_parameter *parameter = &made->parameters[k];
-        values[k] = (struct profile_value){.name = profile_term_name(parameter->term),
-                                           .scope = parameter->scope,
-                                           .value = fm_exp(parameter->value_log)};
+        all[k] = (struct profile_value){
+            .name = profile_term_name(parameter->term), .scope = parameter->scope, .value = fm_exp(values[k])};
     }
-    memcpy(values + own, work->base->values, work->base->value_count * sizeof *values);
+    memcpy(all + own, work->base->values, work->base->value_count * sizeof *all);
     for (size_t k = 0; scaled_term >= 0 && k < count; k++) {
-        bool is_it = strcmp(values[k].name, profile_term_name((enum profile_term)scaled_term)) == 0;
-        values[k].value *= is_it ? factor : 1;
+        bool is_it = strcmp(all[k].name, profile_term_name((enum profile_term)scaled_term)) == 0;
+        all[k].value *= is_it ? factor : 1;
     }
     struct profile *profile = arena_alloc(arena, 1, sizeof *profile);
     *profile = *work->base;
-    profile->values = values;
+    profile->values = all;
     profile->value_count = count;
     profile->own_count = own;
     return profile;
@@ -74,8 +72,7 @@ static const struct profile *profile_now(const struct work *work, int scaled_ter
 /* --- which rows, what they read --- */
 
 static bool is_fitted(const struct comparison *comparison) {
-    const unsigned harmless = 1u << FLAG_UNKNOWN_RECIPE | 1u << FLAG_UNDOCUMENTED_ENGINE | 1u << FLAG_ASSUMED_LENGTHS;
-    return comparison->skip == SKIP_NONE && (comparison->flags & ~harmless) == 0;
+    return comparison->skip == SKIP_NONE && flags_let_fit(comparison->flags);
 }
 
 static double measured_log(const struct comparison *comparison, enum run_metric metric) {
@@ -84,7 +81,7 @@ static double measured_log(const struct comparison *comparison, enum run_metric 
                : (double)NAN;
 }
 
-static void select_rows(struct work *work) {
+static void select_rows(struct calibrate_work *work) {
     struct calibration *made = work->made;
     for (size_t i = 0; i < made->row_count; i++) {
         const struct comparison *comparison = &made->first->rows[i];
@@ -105,7 +102,7 @@ static void select_rows(struct work *work) {
 
 static bool extract(void *context, size_t index, struct diags *diags) {
     (void)diags;
-    struct work *work = context;
+    struct calibrate_work *work = context;
     struct fit_row *fit = &work->made->rows[index];
     if (!fit->is_used) {
         return true;
@@ -120,7 +117,7 @@ static bool extract(void *context, size_t index, struct diags *diags) {
     return true;
 }
 
-static bool extract_all(struct work *work, struct diags *diags) {
+static bool extract_all(struct calibrate_work *work, struct diags *diags) {
     struct recipe_book *book = arena_alloc(work->made->arena, 1, sizeof *book);
     const char *dir = work->request->recipes_dir;
     if (dir != NULL && !recipe_book_read(book, dir, work->made->arena, diags)) {
@@ -142,7 +139,7 @@ static bool extract_all(struct work *work, struct diags *diags) {
 }
 
 /* Counts what is left; says it if there is nothing to fit. */
-static bool count_rows(struct work *work, struct diags *diags) {
+static bool count_rows(struct calibrate_work *work, struct diags *diags) {
     struct calibration *made = work->made;
     const struct position nowhere = {.source = NULL};
     for (size_t i = 0; i < made->row_count; i++) {
@@ -165,15 +162,14 @@ static bool count_rows(struct work *work, struct diags *diags) {
 
 /* --- parameters --- */
 
-static double default_sd(enum profile_term term, bool is_few) {
+static double default_sd(enum profile_term term) {
     static const double sd[TERM_COUNT] = {
         [TERM_C0] = .5,    [TERM_CL] = .7,   [TERM_CS] = .5,   [TERM_CPF] = .5,  [TERM_HL] = .6,   [TERM_CLM] = .5,
         [TERM_CLBLK] = .8, [TERM_CMLA] = .7, [TERM_CEP] = .8,  [TERM_CDP] = .8,  [TERM_CA] = .3,   [TERM_PHI] = .3,
-        [TERM_SE] = .048,  [TERM_SA] = .06,  [TERM_SX] = .08,  [TERM_SM] = .09,  [TERM_SMA] = .1,  [TERM_SMX] = .12,
+        [TERM_SE] = .048,  [TERM_SA] = .06,  [TERM_SX] = .04,  [TERM_SM] = .09,  [TERM_SMA] = .1,  [TERM_SMX] = .07,
         [TERM_MT] = .4,    [TERM_MLA] = .2,  [TERM_FAM] = .08, [TERM_SPF] = .12, [TERM_SPA] = .12, [TERM_SPM] = .25,
         [TERM_R0] = .7,    [TERM_RQ] = .8,   [TERM_R1] = .8};
-    const double own_sd = 0.3; /* one server against its engine and architecture */
-    return is_few && (term == TERM_SX || term == TERM_SMX) ? own_sd : sd[term];
+    return sd[term];
 }
 
 static bool is_overhead(int term) {
@@ -193,7 +189,11 @@ static bool may_move(const struct fit_row *fit, int term, size_t used) {
     return term != TERM_RQ && term != TERM_R1;
 }
 
-static double prior_sd(const struct work *work, enum profile_term term, const char *scope) {
+static double prior_sd(const struct calibrate_work *work, enum profile_term term, const char *scope) {
+    const double own_sd = 0.3; /* one server against its engine and architecture */
+    if (work->made->used < CALIBRATE_SOME && (term == TERM_SX || term == TERM_SMX)) {
+        return own_sd;
+    }
     for (size_t i = 0; i < work->base->value_count; i++) {
         const struct profile_value *value = &work->base->values[i];
         if (strcmp(value->name, profile_term_name(term)) == 0 && strcmp(value->scope, scope) == 0 &&
@@ -201,11 +201,11 @@ static double prior_sd(const struct work *work, enum profile_term term, const ch
             return value->prior_sd_log;
         }
     }
-    return default_sd(term, work->made->used < CALIBRATE_SOME);
+    return default_sd(term);
 }
 
 /* Once for each term and scope. */
-static void add_parameter(struct work *work, const struct fit_row *fit, int term) {
+static void add_parameter(struct calibrate_work *work, const struct fit_row *fit, int term) {
     struct calibration *made = work->made;
     const char *scope = fit->subject.scope[term];
     for (size_t k = 0; k < made->parameter_count; k++) {
@@ -227,12 +227,8 @@ static int by_term(const void *a, const void *b) {
     return left->term != right->term ? (int)left->term - (int)right->term : strcmp(left->scope, right->scope);
 }
 
-static bool is_in_fit(const struct fit_row *fit) {
-    return fit->is_used && !fit->is_held_out;
-}
-
 /* The row's parameters; what only held-out rows read stays at the base. */
-static void point_to_parameters(struct work *work, struct fit_row *fit) {
+static void point_to_parameters(struct calibrate_work *work, struct fit_row *fit) {
     struct calibration *made = work->made;
     for (int t = 0; t < TERM_COUNT; t++) {
         fit->parameter[t] = -1;
@@ -240,16 +236,16 @@ static void point_to_parameters(struct work *work, struct fit_row *fit) {
             struct fit_parameter *parameter = &made->parameters[k];
             if (parameter->term == (enum profile_term)t && strcmp(parameter->scope, fit->subject.scope[t]) == 0) {
                 fit->parameter[t] = (int)k;
-                parameter->rows += is_in_fit(fit) ? 1 : 0;
+                parameter->rows += calibrate_is_in(fit) ? 1 : 0;
             }
         }
     }
 }
 
-static void find_parameters(struct work *work) {
+static void find_parameters(struct calibrate_work *work) {
     struct calibration *made = work->made;
     for (size_t i = 0; i < made->row_count; i++) {
-        for (int t = 0; t < TERM_COUNT && is_in_fit(&made->rows[i]); t++) {
+        for (int t = 0; t < TERM_COUNT && calibrate_is_in(&made->rows[i]); t++) {
             if (may_move(&made->rows[i], t, made->used)) {
                 add_parameter(work, &made->rows[i], t);
             }
@@ -263,24 +259,34 @@ static void find_parameters(struct work *work) {
     }
 }
 
-/* A cell with many rows must not speak for all; a user's few rows do. */
-static void weigh_rows(struct work *work) {
-    const double doubtful = 0.7;
+/* A cell with many rows must not speak for all; a user's few rows do. Doubtful rows count less: of servers that may have speculated, or whose flags are
+ * not known where others' are (TTFT then says nothing), or that started cold. */
+static void weigh_rows(struct calibrate_work *work) {
+    const double maybe_speculative = 0.7, recipe_unknown = 0.5, cold_start = 0.05;
     struct calibration *made = work->made;
+    bool some_recipes_are_known = false;
+    for (size_t i = 0; i < made->row_count; i++) {
+        some_recipes_are_known |=
+            calibrate_is_in(&made->rows[i]) && !flags_have(made->first->rows[i].flags, FLAG_UNKNOWN_RECIPE);
+    }
     for (size_t i = 0; i < made->row_count; i++) {
         struct fit_row *fit = &made->rows[i];
+        unsigned flags = made->first->rows[i].flags;
+        bool is_apart = some_recipes_are_known && flags_have(flags, FLAG_UNKNOWN_RECIPE);
         size_t same = 0;
         for (size_t k = 0; fit->is_used && k < made->row_count; k++) {
             same += made->rows[k].is_used && strcmp(work->cells[i], work->cells[k]) == 0 ? 1 : 0;
         }
-        fit->weight = made->used < CALIBRATE_SOME || same == 0 ? 1 : 1 / sqrt((double)same);
-        fit->weight *= strcmp(fit->row->spec_decode, "unknown") == 0 ? doubtful : 1;
+        double weight = made->used < CALIBRATE_SOME || same == 0 ? 1 : 1 / sqrt((double)same);
+        weight *= strcmp(fit->row->spec_decode, "unknown") == 0 ? maybe_speculative : 1;
+        fit->weight[FIT_TPOT] = weight * (is_apart ? recipe_unknown : 1);
+        fit->weight[FIT_TTFT] = weight * (is_apart ? 0 : 1) * (flags_have(flags, FLAG_COLD_START) ? cold_start : 1);
     }
 }
 
 /* --- rounds --- */
 
-static double *values_now(const struct calibration *made) {
+double *calibrate_values_now(const struct calibration *made) {
     double *values = xcalloc(made->parameter_count + 1, sizeof *values);
     for (size_t k = 0; k < made->parameter_count; k++) {
         values[k] = made->parameters[k].value_log;
@@ -289,9 +295,9 @@ static double *values_now(const struct calibration *made) {
 }
 
 /* What the simulator says at the present values, against the closed form. */
-static void correct(struct work *work, const struct validation *simulated) {
+static void correct(struct calibrate_work *work, const struct validation *simulated) {
     struct calibration *made = work->made;
-    double *values = values_now(made);
+    double *values = calibrate_values_now(made);
     for (size_t i = 0; i < made->row_count; i++) {
         struct fit_row *fit = &made->rows[i];
         if (!fit->is_used) {
@@ -346,17 +352,19 @@ static void take_change(struct fit_row *fit, const double *values, enum prompt_s
 }
 
 /* Simulations with slower prefill and with a lower hl (lower, since times go with it only where it is the longer one). */
-static enum worker_pool_end find_shares(struct work *work, struct diags *diags) {
+static enum worker_pool_end find_shares(struct calibrate_work *work, struct diags *diags) {
     static const struct {
         enum profile_term term;
         double factor;
     } changes[PROMPT_STEP_COUNT] = {[PROMPT_WORK] = {TERM_SPF, 1.1}, [PROMPT_LEAST] = {TERM_HL, 0.85}};
     struct calibration *made = work->made;
     enum worker_pool_end end = WORKER_POOL_DONE;
-    double *values = values_now(made);
+    double *values = calibrate_values_now(made);
     for (int s = 0; s < PROMPT_STEP_COUNT && end == WORKER_POOL_DONE; s++) {
         struct validation *changed = NULL;
-        end = simulate_rows(work, profile_now(work, (int)changes[s].term, changes[s].factor), &changed, diags);
+        const struct profile *profile =
+            calibrate_profile(work, values, (int)changes[s].term, changes[s].factor, made->arena);
+        end = calibrate_simulate(work, profile, work->is_wanted, &changed, diags);
         for (size_t i = 0; i < made->row_count && end == WORKER_POOL_DONE; i++) {
             if (made->rows[i].is_used) {
                 take_change(&made->rows[i], values, (enum prompt_step)s, changes[s].factor, &changed->rows[i]);
@@ -368,17 +376,27 @@ static enum worker_pool_end find_shares(struct work *work, struct diags *diags) 
     return end;
 }
 
-/* How far rows lie off: at first 10 % (TTFT 20 %), then as the first fit left them, so that clean rows weigh more against the priors. */
+/* How far rows lie off: at first 10 % (TTFT 20 %); then twice what the first fit left, if that is less, so that clean rows weigh more against the
+ * priors. Twice, since rows of a cell err alike. */
 static void set_scales(struct fit_problem *problem, int round) {
-    static const double most[FIT_METRIC_COUNT] = {0.1, 0.2}, least_ratio = 0.2;
+    static const double most[FIT_METRIC_COUNT] = {0.1, 0.2}, least_ratio = 0.2, alike = 2;
     for (int m = 0; m < FIT_METRIC_COUNT; m++) {
-        double left = round == 0 ? most[m] : fit_spread(problem, (enum fit_metric)m);
+        double left = round == 0 ? most[m] : alike * fit_spread(problem, (enum fit_metric)m);
         problem->scale[m] = left >= most[m] ? most[m] : left > least_ratio * most[m] ? left : least_ratio * most[m];
     }
 }
 
+/* With the present values: `made->last`. */
+static enum worker_pool_end simulate_now(struct calibrate_work *work, struct diags *diags) {
+    struct calibration *made = work->made;
+    double *values = calibrate_values_now(made);
+    const struct profile *profile = calibrate_profile(work, values, -1, 1, made->arena);
+    free(values);
+    return calibrate_simulate(work, profile, work->is_wanted, &made->last, diags);
+}
+
 /* Fits and simulates in turn; ends with made->last at the final values. */
-static enum worker_pool_end run_rounds(struct work *work, struct diags *diags) {
+static enum worker_pool_end run_rounds(struct calibrate_work *work, struct diags *diags) {
     struct calibration *made = work->made;
     enum worker_pool_end end = WORKER_POOL_DONE;
     correct(work, made->first);
@@ -387,159 +405,16 @@ static enum worker_pool_end run_rounds(struct work *work, struct diags *diags) {
         if (end == WORKER_POOL_DONE) {
             correct(work, made->last != NULL ? made->last : made->first); /* with these shares */
             set_scales(&work->problem, round);
-            made->outcome = fit_solve(&work->problem);
+            made->outcome = fit_solve(&work->problem, round + 1 < ROUNDS ? 1 : FIT_STARTS);
             validation_free(made->last);
             made->last = NULL;
-            end = simulate_rows(work, profile_now(work, -1, 1), &made->last, diags);
+            end = simulate_now(work, diags);
         }
         if (end == WORKER_POOL_DONE) {
             correct(work, made->last);
         }
     }
     return end;
-}
-
-/* --- errors --- */
-
-static const char *class_of(const struct comparison *comparison) {
-    static const char *const families[FAMILY_COUNT] = {"dense", "mixture of experts", "MLA, hybrid"};
-    return comparison->is_nvidia ? families[comparison->family] : "not NVIDIA";
-}
-
-static struct score_item item_of(const struct comparison *comparison, enum run_metric metric, double error) {
-    return (struct score_item){.row = comparison->row,
-                               .metric = metric,
-                               .class_name = class_of(comparison),
-                               .engine = comparison->engine,
-                               .error = error};
-}
-
-static void score_simulated(struct calibration *made, enum calibrate_error kind, const struct validation *simulated) {
-    struct score_item *items = arena_alloc(made->arena, made->row_count * METRIC_COUNT + 1, sizeof *items);
-    size_t count = 0;
-    for (size_t i = 0; i < made->row_count; i++) {
-        const struct comparison *comparison = &simulated->rows[i];
-        bool is_in = made->rows[i].is_used && made->rows[i].is_held_out == (kind == ERROR_HELD_OUT);
-        for (int m = METRIC_TPOT; m <= METRIC_THROUGHPUT && is_in; m++) {
-            if (comparison_has(comparison, (enum run_metric)m)) {
-                items[count++] =
-                    item_of(comparison, (enum run_metric)m, comparison_error(comparison, (enum run_metric)m));
-            }
-        }
-    }
-    made->scores[kind] = scores_make(items, count, made->arena);
-}
-
-/* One group left out. */
-struct fold {
-    enum calibrate_error kind;
-    const char *key;
-};
-
-struct fold_work {
-    const struct work *work; // borrowed
-    const struct fit_jacobian *jacobian;
-    const struct fold *folds;
-    double (*errors)[ERROR_COUNT][FIT_METRIC_COUNT]; /* by row */
-};
-
-static bool run_fold(void *context, size_t index, struct diags *diags) {
-    (void)diags;
-    struct fold_work *folds = context;
-    const struct fold *fold = &folds->folds[index];
-    const struct calibration *made = folds->work->made;
-    const char *const *keys = folds->work->keys[fold->kind];
-    bool *is_left_out = xcalloc(made->row_count + 1, sizeof *is_left_out);
-    double *values = xcalloc(made->parameter_count + 1, sizeof *values);
-    for (size_t i = 0; i < made->row_count; i++) {
-        is_left_out[i] = keys[i] != NULL && strcmp(keys[i], fold->key) == 0;
-    }
-    fit_fold(&folds->work->problem, folds->jacobian, is_left_out, values);
-    for (size_t i = 0; i < made->row_count; i++) {
-        const struct fit_row *fit = &made->rows[i];
-        for (int m = 0; m < FIT_METRIC_COUNT && is_left_out[i]; m++) {
-            folds->errors[i][fold->kind][m] =
-                fm_exp(fit_row_predicted_log(fit, (enum fit_metric)m, values) - fit->measured_log[m]) - 1;
-        }
-    }
-    free(values);
-    free(is_left_out);
-    return true;
-}
-
-static void fill_keys(struct work *work) {
-    struct calibration *made = work->made;
-    for (int e = ERROR_BY_GROUP; e <= ERROR_BY_ENGINE; e++) {
-        work->keys[e] = arena_alloc(made->arena, made->row_count + 1, sizeof *work->keys[e]);
-    }
-    for (size_t i = 0; i < made->row_count; i++) {
-        const struct fit_row *fit = &made->rows[i];
-        if (is_in_fit(fit)) {
-            const char *family = fit->subject.scope[TERM_FAM];
-            work->keys[ERROR_BY_GROUP][i] = arena_format(made->arena, "%s|%s", fit->row->model, fit->row->gpu);
-            work->keys[ERROR_BY_GPU][i] = fit->row->gpu;
-            work->keys[ERROR_BY_FAMILY][i] = family[0] != '\0' ? family : fit->row->model;
-            work->keys[ERROR_BY_ENGINE][i] = fit->subject.scope[TERM_C0];
-        }
-    }
-}
-
-/* Every distinct key of every kind with at least two. */
-static size_t list_folds(struct work *work, struct fold *folds) {
-    struct calibration *made = work->made;
-    size_t count = 0;
-    for (int e = ERROR_BY_GROUP; e <= ERROR_BY_ENGINE; e++) {
-        size_t first = count;
-        for (size_t i = 0; i < made->row_count; i++) {
-            const char *key = work->keys[e][i];
-            bool is_new = key != NULL;
-            for (size_t k = first; k < count && is_new; k++) {
-                is_new = strcmp(folds[k].key, key) != 0;
-            }
-            if (is_new) {
-                folds[count++] = (struct fold){.kind = (enum calibrate_error)e, .key = key};
-            }
-        }
-        made->folds[e] = count - first;
-        count = made->folds[e] < 2 ? first : count;
-    }
-    return count;
-}
-
-static void score_folds(struct calibration *made, enum calibrate_error kind, const struct fold_work *folds) {
-    static const enum run_metric metrics[FIT_METRIC_COUNT] = {METRIC_TPOT, METRIC_TTFT};
-    struct score_item *items = arena_alloc(made->arena, made->row_count * FIT_METRIC_COUNT + 1, sizeof *items);
-    size_t count = 0;
-    for (size_t i = 0; i < made->row_count; i++) {
-        const struct fit_row *fit = &made->rows[i];
-        for (int m = 0; m < FIT_METRIC_COUNT && is_in_fit(fit); m++) {
-            if (!isnan(fit->measured_log[m])) {
-                items[count++] = item_of(&made->last->rows[i], metrics[m], folds->errors[i][kind][m]);
-            }
-        }
-    }
-    made->scores[kind] = scores_make(items, count, made->arena);
-}
-
-static void cross_validate(struct work *work, struct diags *diags) {
-    struct calibration *made = work->made;
-    fill_keys(work);
-    struct fold *list = arena_alloc(made->arena, (ERROR_COUNT * made->row_count) + 1, sizeof *list);
-    size_t count = list_folds(work, list);
-    struct fit_jacobian *jacobian = fit_jacobian_new(&work->problem);
-    struct fold_work folds = {.work = work,
-                              .jacobian = jacobian,
-                              .folds = list,
-                              .errors = arena_alloc(made->arena, made->row_count + 1, sizeof *folds.errors)};
-    const struct worker_job job = {
-        .count = count, .threads = work->request->threads, .context = &folds, .run = run_fold};
-    (void)worker_pool_run(&job, diags); /* its jobs cannot fail */
-    for (int e = ERROR_BY_GROUP; e <= ERROR_BY_ENGINE; e++) {
-        if (made->folds[e] >= 2) {
-            score_folds(made, (enum calibrate_error)e, &folds);
-        }
-    }
-    fit_jacobian_free(jacobian);
 }
 
 /* --- all of it --- */
@@ -552,14 +427,14 @@ static const struct profile *read_base(const struct calibrate_request *request, 
                : step_profile_read(request->base, (struct position){.source = NULL}, shipped, arena, diags);
 }
 
-static enum worker_pool_end run_all(struct work *work, struct diags *diags) {
+static enum worker_pool_end run_all(struct calibrate_work *work, struct diags *diags) {
     struct calibration *made = work->made;
     if (!measured_json_is(made->path) && replays_are_in(made->path)) {
         diag_error(diags, (struct position){.source = NULL}, "calibrate-rows",
                    "%s has one row a request; a fit needs one row a run (docs/measured-format.md)", made->path);
         return WORKER_POOL_FAILED;
     }
-    enum worker_pool_end end = simulate_rows(work, work->base, &made->first, diags);
+    enum worker_pool_end end = calibrate_simulate(work, work->base, NULL, &made->first, diags);
     if (end != WORKER_POOL_DONE) {
         return end;
     }
@@ -572,7 +447,7 @@ static enum worker_pool_end run_all(struct work *work, struct diags *diags) {
     }
     work->is_wanted = arena_alloc(made->arena, made->row_count + 1, sizeof *work->is_wanted);
     for (size_t i = 0; i < made->row_count; i++) {
-        work->is_wanted[i] = made->rows[i].is_used;
+        work->is_wanted[i] = made->rows[i].is_used || comparison_is_scored(&made->first->rows[i]);
     }
     find_parameters(work);
     weigh_rows(work);
@@ -582,10 +457,7 @@ static enum worker_pool_end run_all(struct work *work, struct diags *diags) {
                                          .parameter_count = made->parameter_count};
     end = run_rounds(work, diags);
     if (end == WORKER_POOL_DONE) {
-        score_simulated(made, ERROR_BASE, made->first);
-        score_simulated(made, ERROR_IN_SAMPLE, made->last);
-        score_simulated(made, ERROR_HELD_OUT, made->last);
-        cross_validate(work, diags);
+        end = calibrate_cross_validate(work, diags);
     }
     return end;
 }
@@ -601,7 +473,7 @@ enum worker_pool_end calibrate_run(const struct calibrate_request *request, stru
                                  .base_name = request->base == NULL ? "shipped" : request->base,
                                  .hold_out = request->hold_out,
                                  .arena = arena_new()};
-    struct work work = {.request = request, .made = made};
+    struct calibrate_work work = {.request = request, .made = made};
     work.base = read_base(request, made->arena, diags);
     enum worker_pool_end end = work.base == NULL ? WORKER_POOL_FAILED : run_all(&work, diags);
     if (end != WORKER_POOL_DONE) {

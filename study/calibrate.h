@@ -7,8 +7,9 @@
  *     under 30   and the engine's overheads
  *     else       all that the rows' times depend on, but the service of requests (rq, r1)
  * A parameter's prior is the base's value, with the spread that the base says (prior_sd_log), or the default. What is not fitted stays the base's.
- * Out of sample: the rows of each model and GPU, each GPU, each model family, each engine left out in turn and predicted by the closed
- * form with the full fit's correction. */
+ * Out of sample: the rows of each model and GPU, GPU, architecture, number format, model family, engine are left out of the fit in turn and
+ * simulated with it; the same after five rows of a cell were given back, as a user has them. From these come the expected errors
+ * (models/expected_error.h). */
 #ifndef TOKENMILL_STUDY_CALIBRATE_H
 #define TOKENMILL_STUDY_CALIBRATE_H
 
@@ -29,19 +30,42 @@ struct calibrate_request {
     void *context;               // borrowed: the listener's
 };
 
-/* Whose errors. */
+/* Whose errors. All are the simulator's. */
 enum calibrate_error {
-    ERROR_BASE,      /* simulated with the base */
-    ERROR_IN_SAMPLE, /* simulated with the fit */
-    ERROR_BY_GROUP,  /* left out: model and GPU, */
-    ERROR_BY_GPU,    /* GPU, */
-    ERROR_BY_FAMILY, /* model family, */
-    ERROR_BY_ENGINE, /* engine */
-    ERROR_HELD_OUT,  /* rows of the pattern, simulated with the fit */
+    ERROR_BASE,            /* with the base */
+    ERROR_IN_SAMPLE,       /* with the fit */
+    ERROR_BY_GROUP,        /* left out: model and GPU, */
+    ERROR_BY_GPU,          /* GPU, */
+    ERROR_BY_ARCHITECTURE, /* its architecture, */
+    ERROR_BY_FORMAT,       /* number format on the architecture, */
+    ERROR_BY_FAMILY,       /* model family, */
+    ERROR_BY_ENGINE,       /* engine */
+    ERROR_AFTER_FIVE,      /* model and GPU, but for five rows of the cell, which move what few rows move */
+    ERROR_DATASHEET,       /* the datasheet's roofline: nothing is fitted */
+    ERROR_NEVER_FITTED,    /* rows without TPOT, with the fit */
+    ERROR_HELD_OUT,        /* rows of the pattern, with the fit */
     ERROR_COUNT
 };
 
 const char *calibrate_error_name(enum calibrate_error error); /* "base", "in_sample", ... */
+
+/* One row of expected_errors.csv. */
+struct calibrate_expected {
+    enum expected_metric metric;
+    enum expected_class class;
+    enum expected_case kind;
+    size_t rows;
+    double q95_log;
+    double
+        covered_ratio; /* of the rows, by the plain quantile of other models and GPUs; where it is less than 0.95, q is larger for it */
+};
+
+/* One row of fitted_on.csv. */
+struct calibrate_seen {
+    enum expected_case kind;
+    const char *name;
+    size_t rows;
+};
 
 struct calibration {
     const char *path, *base_name, *hold_out;
@@ -53,6 +77,11 @@ struct calibration {
     size_t folds[ERROR_COUNT];                           /* distinct groups; under 2 nothing can be left out */
     struct fit_outcome outcome;                          /* of the last round */
     struct scores scores[ERROR_COUNT];
+    double (*predicted)[ERROR_COUNT][EXPECTED_METRIC_COUNT]; /* by row of the file; NaN: not predicted so */
+    struct calibrate_expected *expected;
+    size_t expected_count;
+    struct calibrate_seen *seen;
+    size_t seen_count;
     struct validation *first, *last; // owned: simulated with the base and with the fit
     struct arena *arena;             // owned: all else
 };

@@ -10,6 +10,7 @@
 #include <gsl/gsl_multifit_nlinear.h>
 
 #include "base/arena.h"
+#include "base/check.h"
 #include "base/fmath.h"
 #include "study/scores.h"
 
@@ -19,7 +20,7 @@ static const double STEP = 1e-4; /* of a logarithm, for differences */
 /* --- one residual --- */
 
 static bool is_residual(const struct fit_row *row, int metric) {
-    return row->is_used && !row->is_held_out && !isnan(row->measured_log[metric]);
+    return row->is_used && !row->is_held_out && !isnan(row->measured_log[metric]) && row->weight[metric] > 0;
 }
 
 static double scaled_error(const struct fit_problem *problem, const struct fit_row *row, int metric, const double *p) {
@@ -28,7 +29,7 @@ static double scaled_error(const struct fit_problem *problem, const struct fit_r
 }
 
 static double weight_of(const struct fit_row *row, int metric) {
-    return row->weight * METRIC_WEIGHTS[metric];
+    return row->weight[metric] * METRIC_WEIGHTS[metric];
 }
 
 /* 2 (sqrt(1 + e^2) - 1), without cancellation. */
@@ -201,12 +202,13 @@ static struct ending solve_from(const struct fit_problem *problem, int start) {
     return ending;
 }
 
-struct fit_outcome fit_solve(const struct fit_problem *problem) {
+struct fit_outcome fit_solve(const struct fit_problem *problem, int starts) {
     struct fit_outcome outcome = {0};
     struct ending endings[FIT_STARTS];
     int best = 0;
+    CHECK(starts >= 1 && starts <= FIT_STARTS);
     gsl_error_handler_t *handler = gsl_set_error_handler_off();
-    for (int s = 0; s < FIT_STARTS; s++) {
+    for (int s = 0; s < starts; s++) {
         endings[s] = solve_from(problem, s);
         outcome.cost[s] = endings[s].cost;
         outcome.iterations += endings[s].iterations;
@@ -217,12 +219,12 @@ struct fit_outcome fit_solve(const struct fit_problem *problem) {
         struct fit_parameter *parameter = &problem->parameters[k];
         parameter->value_log = endings[best].p[k];
         parameter->value_sd = endings[best].sd[k];
-        for (int s = 0; s < FIT_STARTS; s++) {
+        for (int s = 0; s < starts; s++) {
             double away = fabs(endings[s].p[k] - parameter->value_log) / parameter->value_sd;
             outcome.spread_sd[s] = away > outcome.spread_sd[s] ? away : outcome.spread_sd[s];
         }
     }
-    for (int s = 0; s < FIT_STARTS; s++) {
+    for (int s = 0; s < starts; s++) {
         free(endings[s].p);
         free(endings[s].sd);
     }

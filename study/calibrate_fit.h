@@ -31,8 +31,8 @@ struct fit_outcome {
     size_t iterations;
 };
 
-/* Moves `value_log` and `value_sd` of the parameters, from where they are, to the best that any start found. */
-struct fit_outcome fit_solve(const struct fit_problem *problem);
+/* Moves `value_log` and `value_sd` of the parameters, from where they are, to the best that any of the first `starts` starts found. */
+struct fit_outcome fit_solve(const struct fit_problem *problem, int starts);
 
 struct fit_jacobian; /* of the residuals at the problem's values */
 struct fit_jacobian *fit_jacobian_new(const struct fit_problem *problem);

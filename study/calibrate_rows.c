@@ -1,6 +1,7 @@
 #include "study/calibrate_rows.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/fmath.h"
@@ -110,6 +111,8 @@ bool fit_row_fill(struct fit_row *fit, const struct rebuilt *rebuilt) {
     const struct load load = load_of(fit, rebuilt);
     struct kernels *kernels = kernels_new(&step->setup);
     profile_subject_of(&fit->subject, kernels, &step->setup);
+    snprintf(fit->gpu, sizeof fit->gpu, "%s", step->setup.gpu->name);
+    snprintf(fit->family, sizeof fit->family, "%s", profile_family(&fit->subject, step->setup.llm));
     fit->is_moe = step->setup.llm->experts > 0;
     fit->is_apart = rebuilt->point->sim.pools[0].batching.policy == BATCHING_PREFILL_FIRST;
     fill_decode(fit, kernels, &step->setup, &load);

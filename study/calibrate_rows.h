@@ -36,11 +36,12 @@ struct fit_row {
     bool is_held_out;
     bool is_moe;
     struct profile_subject subject;
+    char gpu[PROFILE_SCOPE_SIZE], family[PROFILE_SCOPE_SIZE]; /* by the catalogue's name */
     struct profile_parts decode, prefill;
     bool is_apart; /* prefill first */
     double base_log[TERM_COUNT];
     int parameter[TERM_COUNT]; /* index; -1: stays at the base */
-    double weight;
+    double weight[FIT_METRIC_COUNT];
     double measured_log[FIT_METRIC_COUNT]; /* NaN: not measured, or not simulated */
     double share[PROMPT_STEP_COUNT];       /* x, y */
     double tpot_then_s;                    /* simulated */

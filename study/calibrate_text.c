@@ -24,12 +24,20 @@ static const char *file_name(const char *path) {
 
 /* --- table --- */
 
-static void print_percent(FILE *stream, double ratio, bool is_signed) {
-    if (isnan(ratio)) {
-        fprintf(stream, " %6s", "-");
-    } else {
-        fprintf(stream, is_signed ? " %+6.1f" : " %6.1f", 100 * ratio);
+struct percent_text {
+    char text[24];
+};
+
+static struct percent_text percent(double ratio, bool is_signed) {
+    struct percent_text made = {"-"};
+    if (!isnan(ratio)) {
+        snprintf(made.text, sizeof made.text, is_signed ? "%+.1f" : "%.1f", 100 * ratio);
     }
+    return made;
+}
+
+static void print_percent(FILE *stream, double ratio, bool is_signed) {
+    fprintf(stream, " %6s", percent(ratio, is_signed).text);
 }
 
 static void print_padded(FILE *stream, const char *text, int width) {
@@ -88,33 +96,68 @@ static const struct score_class *class_like(const struct scores *scores, const s
     return NULL;
 }
 
-static void print_classes(FILE *stream, const struct calibration *made) {
-    fprintf(stream, "\nErrors by class, median size and bias in %%: medians over cells of at least %d configurations\n",
-            SCORE_ROWS_MIN);
-    fprintf(stream, "%32s%14s%14s%14s%7s%7s%7s\n", "", "base", "in sample", "model|GPU out", "GPU", "family", "engine");
-    const struct scores *all = &made->scores[ERROR_IN_SAMPLE];
-    for (size_t i = 0; i < all->class_count; i++) {
-        const struct score_class *class = &all->classes[i];
-        if (class->cells == 0) {
-            continue;
+/* All classes of all kinds of errors, once each. */
+static bool is_listed(const struct calibration *made, int kind, const struct score_class *class) {
+    for (int e = 0; e < kind; e++) {
+        const struct score_class *other = class_like(&made->scores[e], class);
+        if (other != NULL && other->cells > 0) {
+            return true;
         }
-        fputs("  ", stream);
-        print_padded(stream, run_metric_name(class->metric), 11);
-        print_padded(stream, class->name, 19);
-        for (int e = ERROR_BASE; e <= ERROR_BY_ENGINE; e++) {
-            const struct score_class *other = class_like(&made->scores[e], class);
-            print_percent(stream, other == NULL ? (double)NAN : other->errors.median_abs, false);
-            if (e <= ERROR_BY_GROUP) {
-                print_percent(stream, other == NULL ? (double)NAN : other->errors.bias, true);
+    }
+    return false;
+}
+
+static void print_class(FILE *stream, const struct calibration *made, const struct score_class *class) {
+    fputs("  ", stream);
+    print_padded(stream, run_metric_name(class->metric), 6);
+    print_padded(stream, class->name, 19);
+    for (int e = ERROR_BASE; e <= ERROR_NEVER_FITTED; e++) {
+        const struct score_class *other = class_like(&made->scores[e], class);
+        bool is_there = other != NULL && other->cells > 0;
+        fprintf(stream, "%6.6s", percent(is_there ? other->errors.median_abs : (double)NAN, false).text);
+        if (e == ERROR_BY_GROUP) {
+            fprintf(stream, "%6.6s", percent(is_there ? other->errors.bias : (double)NAN, true).text);
+        }
+    }
+    fputs("\n", stream);
+}
+
+static void print_classes(FILE *stream, const struct calibration *made) {
+    fprintf(stream, "\nErrors by class in %%: medians over cells of at least %d configurations; all simulated\n",
+            SCORE_ROWS_MIN);
+    fputs("                             basesample group  bias   GPU  archformatfamilyengine  five sheet never\n",
+          stream);
+    for (int e = 0; e < ERROR_HELD_OUT; e++) {
+        for (size_t i = 0; i < made->scores[e].class_count; i++) {
+            const struct score_class *class = &made->scores[e].classes[i];
+            if (class->cells > 0 && !is_listed(made, e, class)) {
+                print_class(stream, made, class);
             }
         }
-        fputs("\n", stream);
     }
     fprintf(stream,
-            "  left out in turn: %zu pairs of model and GPU, %zu GPUs, %zu families, %zu engines; closed form with "
-            "the\n  simulator's correction. In sample and base: simulated.\n",
-            made->folds[ERROR_BY_GROUP], made->folds[ERROR_BY_GPU], made->folds[ERROR_BY_FAMILY],
-            made->folds[ERROR_BY_ENGINE]);
+            "  left out in turn: %zu pairs of model and GPU, %zu GPUs, %zu architectures, %zu number formats, %zu\n"
+            "  families, %zu engines; own five: the pair left out, but for five rows of the cell\n",
+            made->folds[ERROR_BY_GROUP], made->folds[ERROR_BY_GPU], made->folds[ERROR_BY_ARCHITECTURE],
+            made->folds[ERROR_BY_FORMAT], made->folds[ERROR_BY_FAMILY], made->folds[ERROR_BY_ENGINE]);
+}
+
+static void print_expected(FILE *stream, const struct calibration *made) {
+    if (made->expected_count == 0) {
+        return;
+    }
+    fputs("\nExpected error (95 % of rows left out lie within a factor), rows, and the share that the factor of\n"
+          "other models and GPUs covers\n",
+          stream);
+    for (size_t i = 0; i < made->expected_count; i++) {
+        const struct calibrate_expected *expected = &made->expected[i];
+        fputs("  ", stream);
+        print_padded(stream, expected_metric_name(expected->metric), 11);
+        print_padded(stream, expected_class_name(expected->class), 19);
+        print_padded(stream, expected_case_name(expected->kind), 15);
+        fprintf(stream, " %6.2f %6zu  %s\n", fm_exp(expected->q95_log), expected->rows,
+                percent(expected->covered_ratio, false).text);
+    }
 }
 
 static const struct score_cell *cell_like(const struct scores *scores, const struct score_cell *cell) {
@@ -166,6 +209,7 @@ void calibration_print_table(FILE *stream, const struct calibration *made) {
     print_head(stream, made);
     print_parameters(stream, made);
     print_classes(stream, made);
+    print_expected(stream, made);
     print_cells_of(stream, made, ERROR_HELD_OUT,
                    "Held out: cells, configurations, median size and bias in % (simulated)");
     print_cells_of(stream, made, ERROR_IN_SAMPLE,
@@ -221,6 +265,29 @@ static json_t *json_scores(const struct scores *scores) {
     return json_pack("{so so}", "classes", classes, "cells", cells);
 }
 
+static json_t *json_expected(const struct calibration *made) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < made->expected_count; i++) {
+        const struct calibrate_expected *expected = &made->expected[i];
+        json_array_append_new(
+            list, json_pack("{so so so so so so}", "metric", text(expected_metric_name(expected->metric)), "class",
+                            text(expected_class_name(expected->class)), "case",
+                            text(expected_case_name(expected->kind)), "rows", count(expected->rows), "q95_log",
+                            number(expected->q95_log), "covered_ratio", number(expected->covered_ratio)));
+    }
+    return list;
+}
+
+static json_t *json_seen(const struct calibration *made) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < made->seen_count; i++) {
+        const struct calibrate_seen *seen = &made->seen[i];
+        json_array_append_new(list, json_pack("{so so so}", "kind", text(expected_case_name(seen->kind)), "name",
+                                              text(seen->name), "rows", count(seen->rows)));
+    }
+    return list;
+}
+
 void calibration_print_json(FILE *stream, const struct calibration *made) {
     json_t *parameters = json_array(), *errors = json_object();
     for (size_t k = 0; k < made->parameter_count; k++) {
@@ -237,8 +304,9 @@ void calibration_print_json(FILE *stream, const struct calibration *made) {
         json_array_append_new(starts, json_pack("{so so}", "cost", number(made->outcome.cost[s]), "away_sd",
                                                 number(made->outcome.spread_sd[s])));
     }
-    json_t *root = json_pack("{so so so so so so}", "file", text(made->path), "base", text(made->base_name), "rows",
-                             rows, "starts", starts, "parameters", parameters, "errors", errors);
+    json_t *root = json_pack("{so so so so so so so so}", "file", text(made->path), "base", text(made->base_name),
+                             "rows", rows, "starts", starts, "parameters", parameters, "errors", errors,
+                             "expected_errors", json_expected(made), "fitted_on", json_seen(made));
     CHECK(root != NULL && json_dumpf(root, stream, JSON_INDENT(1)) == 0);
     fputs("\n", stream);
     json_decref(root);

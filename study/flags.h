@@ -24,9 +24,13 @@ enum row_flag {
     FLAG_ASSUMED_LENGTHS,
     FLAG_ASSUMED_PARALLELISM,
     FLAG_CONTRADICTED_RECIPE, /* by Little's law more, or far fewer, requests ran at once than the recipe's flags let */
+    FLAG_OLD_STACK,           /* software of a GPU's first months */
     FLAG_UNDOCUMENTED_ENGINE,
-    FLAG_INCOMPLETE,     /* not every request of the simulated run was completed */
-    FLAG_UNKNOWN_RECIPE, /* its TTFT is scored, apart; set by the caller, since it does not depend on others */
+    FLAG_INCOMPLETE, /* not every request of the simulated run was completed */
+    FLAG_PREFIX_CACHE,
+    FLAG_UNMODELLED_LAYERS,
+    FLAG_COLD_START, /* doubts TTFT alone */
+    FLAG_UNKNOWN_RECIPE,
     FLAG_COUNT
 };
 
@@ -37,6 +41,11 @@ const char *row_flag_help(enum row_flag flag); /* for people */
 static inline bool flags_have(unsigned flags, enum row_flag flag) {
     return (flags & (1u << flag)) != 0;
 }
+
+/* May the row's metric be scored, and may profiles be fitted to the row? What is uncertain about the model is scored, for that is what scores are
+ * for, but not fitted; lengths that are assumed are fitted, for TPOT hardly depends on them, but not scored. */
+bool flags_let_score(unsigned flags, enum run_metric metric);
+bool flags_let_fit(unsigned flags);
 
 /* What can be said of one row that was rebuilt (point not NULL): all but FLAG_PHYSICS_CELL and FLAG_INCOMPLETE. */
 unsigned flags_of_row(const struct measured_row *row, const struct rebuilt *rebuilt);

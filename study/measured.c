@@ -73,6 +73,9 @@ static const struct column columns[] = {
     NUMBER(tpot_ms_p50, 1e-6, MS_MAX),
     NUMBER(e2e_ms_mean, 1e-6, MS_MAX),
     NUMBER(e2e_ms_p50, 1e-6, MS_MAX),
+    NUMBER(ttft_ms_p99, 1e-6, MS_MAX),
+    NUMBER(tpot_ms_p99, 1e-6, MS_MAX),
+    NUMBER(e2e_ms_p99, 1e-6, MS_MAX),
     NUMBER(power_w_per_gpu, 1e-3, 1e5),
 };
 

@@ -39,6 +39,7 @@ struct measured_row {
     double load; /* concurrency_or_qps */
     double output_tok_s;
     double ttft_ms_mean, ttft_ms_p50, tpot_ms_mean, tpot_ms_p50, e2e_ms_mean, e2e_ms_p50;
+    double ttft_ms_p99, tpot_ms_p99, e2e_ms_p99; /* NaN or 0: not known */
     double power_w_per_gpu;
 };
 

@@ -94,6 +94,7 @@ static double steady_tok_per_s(const struct collector *collector, int64_t max_nu
 static void fill_latency(struct predicted *predicted, enum run_metric metric, const struct latency_result *latency) {
     predicted->value[metric][0] = latency->mean_s;
     predicted->value[metric][1] = latency->p50_s;
+    predicted->p99_s[metric] = latency->p99_s;
 }
 
 static void fill_single(struct predicted *predicted, enum run_metric metric, double value) {

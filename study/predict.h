@@ -14,6 +14,7 @@ struct predicted {
     /* By metric in s, tok/s and W per GPU, [0] mean and [1] median; throughput and power have one value in both. NaN: none. METRIC_TPOT of
      * a steady queue is the gap between tokens. */
     double value[METRIC_COUNT][2];
+    double p99_s[METRIC_E2E + 1]; /* of the latencies, likewise */
     double ttft_first_wave_s;     /* mean of the requests that were sent at t = 0, before any had ended; NaN: none */
     double ttft_later_s;          /* of the others */
     int64_t requests, incomplete; /* rejected, or cut short by the model's length limit */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fmath.h"
+
 static int by_value(const void *a, const void *b) {
     double left = *(const double *)a, right = *(const double *)b;
     return (left > right) - (left < right);
@@ -131,6 +133,8 @@ static struct score_cell cell_make(const struct score_item *items, size_t count,
         double sum = 0;
         while (i + repeats < count && compare_configurations(items[i].row, items[i + repeats].row) == 0) {
             sum += items[i + repeats].error;
+            cell.expected_rows += isnan(items[i + repeats].q95_log) ? 0 : 1;
+            cell.covered_rows += fabs(fm_log(1 + items[i + repeats].error)) <= items[i + repeats].q95_log ? 1 : 0;
             keep_worst(&cell, &items[i + repeats]);
             repeats++;
         }
@@ -153,6 +157,8 @@ static struct score_class class_make(const struct score_cell *cells, size_t coun
     double *median = scratch, *mean = scratch + count, *bias = scratch + 2 * count, *p75 = scratch + 3 * count;
     for (size_t i = 0; i < count; i++) {
         const struct error_summary *errors = &cells[i].errors;
+        made.expected_rows += cells[i].expected_rows;
+        made.covered_rows += cells[i].covered_rows;
         if (errors->rows < SCORE_ROWS_MIN) {
             made.small_cells++;
             continue;

@@ -21,6 +21,7 @@ struct score_item {
     const char *class_name; /* "dense, vllm" */
     const char *engine;     /* canonical */
     double error;
+    double q95_log; /* expected (models/expected_error.h); NaN: not known */
 };
 
 struct error_summary {
@@ -37,6 +38,7 @@ struct score_cell {
     const struct score_item *first; /* names metric, class, model, GPU, engine, precision, source */
     size_t measured_rows;           /* repeats included */
     struct error_summary errors;
+    size_t expected_rows, covered_rows;      /* repeats included: whose expected error is known; within it */
     struct worst_row worst[SCORE_WORST_MAX]; /* the largest first, by |log(1 + error)| */
     size_t worst_count;
 };
@@ -44,8 +46,9 @@ struct score_cell {
 struct score_class {
     enum run_metric metric;
     const char *name;
-    size_t cells, small_cells;   /* with at least SCORE_ROWS_MIN; below */
-    struct error_summary errors; /* rows: the sum over cells; the rest medians over cells, NaN without any */
+    size_t cells, small_cells;          /* with at least SCORE_ROWS_MIN; below */
+    size_t expected_rows, covered_rows; /* of all its cells */
+    struct error_summary errors;        /* rows: the sum over cells; the rest medians over cells, NaN without any */
 };
 
 struct scores {

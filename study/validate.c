@@ -1,5 +1,6 @@
 #include "study/validate.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,18 +28,34 @@ double comparison_error(const struct comparison *comparison, enum run_metric met
     return comparison_predicted(comparison, metric) / comparison->measured[metric] - 1;
 }
 
+bool comparison_is_scored_by(const struct comparison *comparison, enum run_metric metric) {
+    return comparison->skip == SKIP_NONE && flags_let_score(comparison->flags, metric);
+}
+
 bool comparison_is_scored(const struct comparison *comparison) {
-    return comparison->skip == SKIP_NONE && (comparison->flags & ~(1u << FLAG_UNKNOWN_RECIPE)) == 0;
+    return comparison_is_scored_by(comparison, METRIC_TPOT);
 }
 
 /* --- a row --- */
 
-static enum model_family family_of(const struct llm *llm) {
-    bool is_hybrid = llm->attention_layers > 0 && llm->attention_layers < llm->layers;
-    if (llm->attention != ATTENTION_GQA || is_hybrid || llm->sparse_attention) {
-        return FAMILY_OTHER;
+/* Metrics of runs and of expected errors are in one order. */
+static_assert((int)METRIC_TPOT == (int)EXPECTED_TPOT && (int)METRIC_TTFT == (int)EXPECTED_TTFT &&
+                  (int)METRIC_E2E == (int)EXPECTED_E2E && (int)METRIC_THROUGHPUT == (int)EXPECTED_THROUGHPUT &&
+                  (int)METRIC_POWER == (int)EXPECTED_POWER,
+              "metrics by name");
+
+static void fill_expected(struct comparison *comparison, const struct rebuilt *rebuilt) {
+    const struct pool_facts *facts = &rebuilt->point->pools[0];
+    comparison->expected = facts->expected;
+    comparison->expected.class = expected_class_of(rebuilt->llm, rebuilt->gpu);
+    comparison->expected.cases |=
+        (flags_have(comparison->flags, FLAG_UNKNOWN_RECIPE) ? expected_bit(EXPECTED_UNKNOWN_RECIPE) : 0) |
+        (flags_have(comparison->flags, FLAG_PREFIX_CACHE) ? expected_bit(EXPECTED_PREFIX_CACHE) : 0);
+    for (int m = 0; m < METRIC_COUNT; m++) {
+        comparison->q95_log[m] = facts->error_is_known
+                                     ? expected_error_log(facts->errors, (enum expected_metric)m, &comparison->expected)
+                                     : (double)NAN;
     }
-    return llm->experts > 0 ? FAMILY_MOE : FAMILY_DENSE;
 }
 
 static void describe(struct comparison *comparison, const struct rebuilt *rebuilt) {
@@ -52,8 +69,7 @@ static void describe(struct comparison *comparison, const struct rebuilt *rebuil
     }
     if (rebuilt->skip == SKIP_NONE) {
         comparison->flags = flags_of_row(row, rebuilt);
-        comparison->family = family_of(rebuilt->llm);
-        comparison->is_nvidia = strcmp(rebuilt->gpu->vendor, "NVIDIA") == 0;
+        fill_expected(comparison, rebuilt);
     }
 }
 
@@ -146,29 +162,34 @@ static const char *load_class(const struct comparison *comparison) {
 
 /* Classes that are never mixed with others, whatever the metric; NULL: none of them. */
 static const char *apart_class(const struct comparison *comparison) {
-    if (!comparison->is_nvidia) {
-        return "not NVIDIA";
+    if (comparison->expected.class == EXPECTED_NOT_NVIDIA) {
+        return expected_class_name(EXPECTED_NOT_NVIDIA);
     }
     if (strncmp(comparison->row->gpu, "B300", 4) == 0 && strcmp(comparison->engine, "sglang") == 0) {
         return "B300, sglang";
+    }
+    if (flags_have(comparison->flags, FLAG_UNMODELLED_LAYERS)) {
+        return "state-space layers";
+    }
+    if (flags_have(comparison->flags, FLAG_PREFIX_CACHE)) {
+        return "prefix cache";
     }
     return strcmp(comparison->row->spec_decode, "unknown") == 0 ? "speculation not stated" : NULL;
 }
 
 static const char *class_of(const struct comparison *comparison, enum run_metric metric, struct arena *arena) {
-    static const char *const families[FAMILY_COUNT] = {"dense", "mixture of experts", "MLA, hybrid"};
+    const char *kind = expected_class_name(comparison->expected.class);
     const char *apart = apart_class(comparison);
     const char *recipe = flags_have(comparison->flags, FLAG_UNKNOWN_RECIPE) ? "recipe unknown" : "recipe known";
     if (apart != NULL) {
         return apart;
     }
     switch (metric) {
-    case METRIC_TPOT:
-        return arena_format(arena, "%s, %s, %s", families[comparison->family], comparison->engine, recipe);
+    case METRIC_TPOT: return arena_format(arena, "%s, %s, %s", kind, comparison->engine, recipe);
     case METRIC_TTFT: return arena_format(arena, "%s, %s", recipe, comparison->engine);
-    case METRIC_E2E: return arena_format(arena, "%s, %s", families[comparison->family], comparison->engine);
-    case METRIC_THROUGHPUT: return arena_format(arena, "%s, %s", load_class(comparison), families[comparison->family]);
-    case METRIC_POWER: return families[comparison->family];
+    case METRIC_E2E: return arena_format(arena, "%s, %s", kind, comparison->engine);
+    case METRIC_THROUGHPUT: return arena_format(arena, "%s, %s", load_class(comparison), kind);
+    case METRIC_POWER: return kind;
     case METRIC_COUNT: break;
     }
     return "";
@@ -181,12 +202,13 @@ static void score(struct validation *validation) {
         const struct comparison *comparison = &validation->rows[i];
         for (int m = 0; m < METRIC_COUNT; m++) {
             enum run_metric metric = (enum run_metric)m;
-            if (comparison_is_scored(comparison) && comparison_has(comparison, metric)) {
+            if (comparison_is_scored_by(comparison, metric) && comparison_has(comparison, metric)) {
                 items[count++] = (struct score_item){.row = comparison->row,
                                                      .metric = metric,
                                                      .class_name = class_of(comparison, metric, validation->arena),
                                                      .engine = comparison->engine,
-                                                     .error = comparison_error(comparison, metric)};
+                                                     .error = comparison_error(comparison, metric),
+                                                     .q95_log = comparison->q95_log[metric]};
             }
         }
     }

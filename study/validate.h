@@ -31,17 +31,14 @@ struct validate_request {
     void *context;               // borrowed: the listener's
 };
 
-/* How a row's model works; decides its class. */
-enum model_family { FAMILY_DENSE, FAMILY_MOE, FAMILY_OTHER, FAMILY_COUNT };
-
 struct comparison {
     const struct measured_row *row;
     enum rebuild_skip skip;
-    char why[REBUILD_WHY_SIZE]; /* of a skip: the reader's rule and message, or "" */
-    const char *engine;         /* canonical; the row's own word where skipped */
-    unsigned flags;             /* enum row_flag */
-    enum model_family family;
-    bool is_nvidia;
+    char why[REBUILD_WHY_SIZE];       /* of a skip: the reader's rule and message, or "" */
+    const char *engine;               /* canonical; the row's own word where skipped */
+    unsigned flags;                   /* enum row_flag */
+    struct expected_subject expected; /* its class; what of it the profile's fit had not seen */
+    double q95_log[METRIC_COUNT];     /* expected error (models/expected_error.h); NaN: not known */
     struct predicted predicted;
     double measured[METRIC_COUNT]; /* NaN: not measured */
     bool is_median[METRIC_COUNT];
@@ -57,7 +54,8 @@ double comparison_error(const struct comparison *comparison, enum run_metric met
 struct validation;
 double validation_first_wave(const struct validation *validation, size_t *rows);
 
-/* No flag but FLAG_UNKNOWN_RECIPE. */
+/* Rebuilt, and no flag speaks against it (flags_let_score); the second: by some metric. */
+bool comparison_is_scored_by(const struct comparison *comparison, enum run_metric metric);
 bool comparison_is_scored(const struct comparison *comparison);
 
 struct validation {

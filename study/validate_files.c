@@ -6,6 +6,7 @@
 #include "analysis/atomic_file.h"
 #include "analysis/csv_field.h"
 #include "base/check.h"
+#include "base/fmath.h"
 #include "base/text.h"
 #include "study/validate_text.h"
 
@@ -54,6 +55,8 @@ static void print_class(FILE *stream, const struct score_class *class) {
     text_member(stream, ", ", "class", class->name);
     count_member(stream, ", ", "cells", class->cells);
     count_member(stream, ", ", "cells_too_small", class->small_cells);
+    count_member(stream, ", ", "pi95_rows", class->expected_rows);
+    count_member(stream, ", ", "pi95_covered_rows", class->covered_rows);
     print_errors(stream, &class->errors);
     fputs("}", stream);
 }
@@ -180,16 +183,24 @@ void validation_print_json(FILE *stream, const struct validation *validation) {
 
 /* --- CSV --- */
 
-static void csv_row(FILE *stream, const char *const texts[6], double measured, double predicted) {
-    char number[NUMBER_SIZE];
+/* A number, or nothing; and the end of the line or a comma. */
+static void csv_number(FILE *stream, double value, const char *end) {
+    char number[NUMBER_SIZE] = "";
+    if (isfinite(value)) {
+        text_from_double(value, number, sizeof number);
+    }
+    fprintf(stream, "%s%s", number, end);
+}
+
+static void csv_row(FILE *stream, const char *const texts[6], double measured, double predicted, double q95_log) {
     for (size_t i = 0; i < 6; i++) {
         csv_field_write(stream, texts[i]);
         fputs(",", stream);
     }
-    text_from_double(measured, number, sizeof number);
-    fprintf(stream, "%s,", number);
-    text_from_double(predicted, number, sizeof number);
-    fprintf(stream, "%s\n", number);
+    csv_number(stream, measured, ",");
+    csv_number(stream, predicted, ",");
+    csv_number(stream, predicted * fm_exp(-q95_log), ",");
+    csv_number(stream, predicted * fm_exp(q95_log), "\n");
 }
 
 static void csv_comparison(FILE *stream, const struct comparison *comparison) {
@@ -200,7 +211,8 @@ static void csv_comparison(FILE *stream, const struct comparison *comparison) {
             const char *const texts[6] = {row->row_id,      row->group,
                                           row->engine,      row->mode == SERVING_DISAGGREGATED ? "disagg" : "agg",
                                           row->spec_decode, run_metric_name(metric)};
-            csv_row(stream, texts, comparison->measured[m], comparison_predicted(comparison, metric));
+            csv_row(stream, texts, comparison->measured[m], comparison_predicted(comparison, metric),
+                    comparison->q95_log[m]);
         }
     }
 }
@@ -212,7 +224,7 @@ static void csv_replay(FILE *stream, const struct replay *replay) {
             snprintf(id, sizeof id, "%s p%d", replay->row.row_id, replay_percentile(p));
             const char *const texts[6] = {
                 id, replay->row.row_id, replay->engine, "agg", "none", replay_metric_name((enum replay_metric)m)};
-            csv_row(stream, texts, replay->measured[m][p], replay->predicted[m][p]);
+            csv_row(stream, texts, replay->measured[m][p], replay->predicted[m][p], (double)NAN);
         }
     }
 }
@@ -223,7 +235,7 @@ bool validation_write_csv(const char *path, const struct validation *validation,
     if (stream == NULL) {
         return false;
     }
-    fputs("row_id,group,engine,mode,spec_decode,metric,measured,predicted\n", stream);
+    fputs("row_id,group,engine,mode,spec_decode,metric,measured,predicted,pi95_low,pi95_high\n", stream);
     for (size_t i = 0; i < validation->count; i++) {
         csv_comparison(stream, &validation->rows[i]);
     }

@@ -102,8 +102,12 @@ static void print_errors(FILE *stream, const struct error_summary *errors) {
 }
 
 static void print_classes(FILE *stream, const struct validation *validation) {
-    fprintf(stream, "\nErrors by class, %%: medians over cells of at least %d configurations\n", SCORE_ROWS_MIN);
-    fputs("  metric     class                                      cells  rows median   mean   bias    p75\n", stream);
+    fprintf(stream,
+            "\nErrors by class, %%: medians over cells of at least %d configurations; last, rows within\n"
+            "their expected error\n",
+            SCORE_ROWS_MIN);
+    fputs("  metric     class                                cells  rows median   mean   bias    p75  in pi95\n",
+          stream);
     for (size_t i = 0; i < validation->scores.class_count; i++) {
         const struct score_class *class = &validation->scores.classes[i];
         if (class->cells == 0) {
@@ -111,9 +115,12 @@ static void print_classes(FILE *stream, const struct validation *validation) {
         }
         fputs("  ", stream);
         print_padded(stream, titles[class->metric], 11);
-        print_padded(stream, class->name, 43);
+        print_padded(stream, class->name, 37);
         fprintf(stream, "%5zu %5zu", class->cells, class->errors.rows);
         print_errors(stream, &class->errors);
+        double covered =
+            class->expected_rows > 0 ? (double)class->covered_rows / (double)class->expected_rows : (double)NAN;
+        fprintf(stream, " %8s", percent(covered).text);
         fputs("\n", stream);
     }
 }

@@ -13,7 +13,8 @@ void validation_print_table(FILE *stream, const struct validation *validation);
 /* One object with stable keys: {file, rows: {...}, skipped, flagged, classes, cells}, or {file, runs} of requests; null for what there is not. */
 void validation_print_json(FILE *stream, const struct validation *validation);
 
-/* `row_id,group,engine,mode,spec_decode,metric,measured,predicted`: one row a prediction of something measured, shortest decimals that read back
+/* `row_id,group,engine,mode,spec_decode,metric,measured,predicted,pi95_low,pi95_high`: one row a prediction of something measured; within the last two 95 % of
+ * measurements should lie (empty: not known); shortest decimals that read back
  * as the same double. Of requests `row_id` is the run and its percentile. Whole or not at all. */
 bool validation_write_csv(const char *path, const struct validation *validation, struct diags *diags);
 

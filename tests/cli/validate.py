@@ -44,7 +44,7 @@ class Validate(Case):
 
     def test_csv_has_a_row_for_each_metric_of_each_row(self):
         rows = self.rows_of(self.write(), "--recipes", self.recipes())
-        self.assertEqual(list(rows[0]), "row_id,group,engine,mode,spec_decode,metric,measured,predicted".split(","))
+        self.assertEqual(list(rows[0]), "row_id,group,engine,mode,spec_decode,metric,measured,predicted,pi95_low,pi95_high".split(","))
         self.assertEqual(len(rows), 6 * 5)
         self.assertEqual({row["metric"] for row in rows if row["row_id"] == "a4"}, METRICS)
         four = {row["metric"]: row for row in rows if row["row_id"] == "a4"}
