@@ -40,7 +40,7 @@ enum expected_case {
     EXPECTED_BY_ENGINE,       /* engine */
     EXPECTED_UNKNOWN_RECIPE,  /* the engine's flags are not known */
     EXPECTED_STATE_SPACE,     /* hybrids of a family that was not seen: layers whose time is not modelled; */
-    EXPECTED_PREFIX_CACHE,    /* prompts from a prefix cache, whose reads are not: */
+    EXPECTED_PREFIX_CACHE,    /* prompts from a prefix cache: */
     EXPECTED_AFTER_OWN_ROWS,  /* after a fit to five rows of the same server: each instead of all others */
     EXPECTED_FROM_DATASHEET,  /* the roofline of the datasheet, nothing fitted: likewise */
     EXPECTED_CASE_COUNT

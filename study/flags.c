@@ -28,7 +28,7 @@ static const struct {
     [FLAG_UNDOCUMENTED_ENGINE] = {"undocumented-engine",
                                   "scheduler and defaults are not published; vLLM's are assumed"},
     [FLAG_INCOMPLETE] = {"incomplete", "requests do not fit in the simulated server"},
-    [FLAG_PREFIX_CACHE] = {"prefix-cache", "prompts come from a prefix cache, whose reads are not modelled"},
+    [FLAG_PREFIX_CACHE] = {"prefix-cache", "prompts come from a prefix cache: scored apart, and never fitted"},
     [FLAG_UNMODELLED_LAYERS] = {"unmodelled-layers", "state-space layers, whose time is not modelled"},
     [FLAG_COLD_START] = {"cold-start", "TTFT alone: kernels are compiled or tuned during the first requests"},
     [FLAG_UNKNOWN_RECIPE] = {"unknown-recipe", "server flags are not known; the engine's defaults are assumed"},
