@@ -23,7 +23,7 @@ enum attention_kind {
 
 struct llm {
     const char *name;
-    const char *type; /* a configuration's model_type; NULL: from the catalogue */
+    const char *type;                       /* a configuration's model_type; NULL: from the catalogue */
     double total_params_b, active_params_b; /* as published; used only when `params_basis` is not "shape"; NaN: none */
     const char *params_basis;               /* "shape": computed from the fields below; "published": the two above */
     int64_t layers, hidden, heads, kv_heads, head_dim;
