@@ -376,12 +376,14 @@ static enum worker_pool_end find_shares(struct calibrate_work *work, struct diag
     return end;
 }
 
-/* How far rows lie off: at first 10 % (TTFT 20 %); then twice what the first fit left, if that is less, so that clean rows weigh more against the
- * priors. Twice, since rows of a cell err alike. */
+/* How far rows lie off: at first 10 % (TTFT 20 %); then what the first fit left, so that clean rows weigh more against the priors: twice that where it is
+ * half of the first or more, for then it is cells that err, and their rows alike. */
 static void set_scales(struct fit_problem *problem, int round) {
-    static const double most[FIT_METRIC_COUNT] = {0.1, 0.2}, least_ratio = 0.2, alike = 2;
+    static const double most[FIT_METRIC_COUNT] = {0.1, 0.2}, least_ratio = 0.2;
     for (int m = 0; m < FIT_METRIC_COUNT; m++) {
-        double left = round == 0 ? most[m] : alike * fit_spread(problem, (enum fit_metric)m);
+        double left = round == 0 ? most[m] : fit_spread(problem, (enum fit_metric)m);
+        double share = 2 * left / most[m];
+        left *= share < 1 ? 1 + share : 2;
         problem->scale[m] = left >= most[m] ? most[m] : left > least_ratio * most[m] ? left : least_ratio * most[m];
     }
 }

