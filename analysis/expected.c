@@ -108,6 +108,7 @@ void result_expected_fill(struct result *result, const struct result_source *sou
 enum rule {
     RULE_TTFT,
     RULE_TPOT,
+    RULE_ITL,
     RULE_E2E,
     RULE_LOAD,
     RULE_BUSY,
@@ -125,7 +126,7 @@ static const struct {
     {"ttft_p99_s", RULE_TTFT},
     {"queue_p99_s", RULE_TTFT},
     {"tpot_p99_s", RULE_TPOT},
-    {"itl_p99_s", RULE_TPOT},
+    {"itl_p99_s", RULE_ITL},
     {"e2e_p99_s", RULE_E2E},
     {"load_ratio", RULE_LOAD},
     {"busy_ratio", RULE_BUSY},
@@ -168,6 +169,7 @@ static struct expected_bounds bounds_by(enum rule rule, const struct result *res
     switch (rule) {
     case RULE_TTFT: return latency_bounds(expected, value, factor[EXPECTED_TTFT_P99], INFINITY);
     case RULE_TPOT: return latency_bounds(expected, value, factor[EXPECTED_TPOT_P99], expected->full_batch_ratio);
+    case RULE_ITL: return latency_bounds(expected, value, factor[EXPECTED_ITL_P99], expected->full_batch_ratio);
     case RULE_E2E: return latency_bounds(expected, value, factor[EXPECTED_E2E_P99], INFINITY);
     case RULE_LOAD: return ratio_bounds(value, factor[EXPECTED_THROUGHPUT]);
     case RULE_BUSY: return ratio_bounds(value, factor[EXPECTED_TPOT]);

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const metric_names[EXPECTED_METRIC_COUNT] = {"tpot",  "ttft",     "e2e",      "throughput",
-                                                                "power", "tpot_p99", "ttft_p99", "e2e_p99"};
+static const char *const metric_names[EXPECTED_METRIC_COUNT] = {
+    "tpot", "ttft", "e2e", "throughput", "power", "tpot_p99", "ttft_p99", "e2e_p99", "itl_p99"};
 static const char *const class_names[EXPECTED_CLASS_COUNT] = {"dense", "mixture of experts", "MLA, hybrid",
                                                               "not NVIDIA"};
 static const char *const case_names[EXPECTED_CASE_COUNT] = {"group",        "gpu",      "architecture",   "format",

@@ -24,6 +24,7 @@ enum expected_metric {
     EXPECTED_TPOT_P99,
     EXPECTED_TTFT_P99,
     EXPECTED_E2E_P99,
+    EXPECTED_ITL_P99,
     EXPECTED_METRIC_COUNT
 };
 

@@ -14,7 +14,8 @@ double calibrate_measured(const struct comparison *comparison, enum expected_met
     const struct measured_row *row = comparison->row;
     const double *means = comparison->measured;
     switch (metric) {
-    case EXPECTED_TPOT_P99: return row->tpot_ms_p99 / ms_per_s;
+    case EXPECTED_TPOT_P99: return row->load_kind == LOAD_MAX_NUM_SEQS ? (double)NAN : row->tpot_ms_p99 / ms_per_s;
+    case EXPECTED_ITL_P99: return row->load_kind == LOAD_MAX_NUM_SEQS ? row->tpot_ms_p99 / ms_per_s : (double)NAN;
     case EXPECTED_TTFT_P99: return row->ttft_ms_p99 / ms_per_s;
     case EXPECTED_E2E_P99: return row->e2e_ms_p99 / ms_per_s;
     default: break;
@@ -178,7 +179,7 @@ static size_t list_misses(const struct calibration *made, enum expected_metric m
         const enum expected_case own = case_of(comparison);
         bool is_asked = is_any ? own == EXPECTED_BY_GROUP || own == EXPECTED_UNKNOWN_RECIPE
                                : own == (is_special ? kind : EXPECTED_BY_GROUP);
-        bool is_ttft = metric == EXPECTED_TTFT || metric == EXPECTED_TTFT_P99;
+        bool is_ttft = metric == EXPECTED_TTFT || metric == EXPECTED_TTFT_P99 || metric == EXPECTED_E2E_P99;
         bool is_cold = is_ttft && flags_have(comparison->flags, FLAG_COLD_START);
         if (!isnan(predicted) && measured > 0 && comparison->expected.class == class && !is_cold && is_asked) {
             misses[count++] = (struct miss){.size_log = fabs(fm_log(predicted) - fm_log(measured)),

@@ -94,7 +94,8 @@ static bool fit_one(void *context, size_t index, struct diags *diags) {
 static double predicted_of(const struct comparison *comparison, enum expected_metric metric) {
     const struct predicted *predicted = &comparison->predicted;
     switch (metric) {
-    case EXPECTED_TPOT_P99: return predicted->p99_s[METRIC_TPOT];
+    case EXPECTED_TPOT_P99:
+    case EXPECTED_ITL_P99: return predicted->p99_s[METRIC_TPOT]; /* of a steady queue, the gap's */
     case EXPECTED_TTFT_P99: return predicted->p99_s[METRIC_TTFT];
     case EXPECTED_E2E_P99: return predicted->p99_s[METRIC_E2E];
     default: break;

@@ -31,7 +31,7 @@ KINDS = {"base": "priors", "in_sample": "in sample", "group_left_out": "model an
          "engine_left_out": "engine", "after_five_rows": "own five", "datasheet": "datasheet", "never_fitted": "never fitted"}
 BIASED = {"group_left_out"}
 TITLES = {"tpot": "TPOT", "ttft": "TTFT", "e2e": "E2E", "throughput": "tokens/s", "power": "power", "tpot_p99": "TPOT p99",
-          "ttft_p99": "TTFT p99", "e2e_p99": "E2E p99"}
+          "ttft_p99": "TTFT p99", "e2e_p99": "E2E p99", "itl_p99": "ITL p99"}
 
 
 def validate(path, options, *more):
