@@ -90,7 +90,8 @@ def left_out_of_fit_table(result):
 
 def expected_table(result):
     """The expected errors: a factor by case, with the share of rows covered by the other models' and GPUs' quantile."""
-    cases = ["group", "gpu", "architecture", "format", "family", "engine", "unknown-recipe", "own-rows", "datasheet"]
+    cases = ["group", "gpu", "architecture", "format", "family", "engine", "unknown-recipe", "state-space", "prefix-cache", "own-rows",
+             "datasheet"]
     found = {}
     for item in result["expected_errors"]:
         found.setdefault((item["metric"], item["class"]), {})[item["case"]] = item
