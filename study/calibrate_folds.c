@@ -181,16 +181,17 @@ static const struct profile *fit_own_rows(const struct folds *folds, const struc
                                           size_t count, bool *is_wanted, struct arena *arena) {
     const double own_sd = 0.3, step_sd = 0.5;
     const struct calibration *made = folds->work->made;
+    const struct fit_row *first = &made->rows[rows[0]]; /* its names outlive this function: the profile keeps them */
     struct fit_row own[OWN_ROWS];
     for (size_t k = 0; k < OWN_ROWS; k++) {
         size_t row = rows[count * (2 * k + 1) / (2 * (size_t)OWN_ROWS)];
         own[k] = own_row(&made->rows[row], fold->values);
         is_wanted[row] = false;
     }
-    enum profile_term scale = own[0].is_moe ? TERM_SMX : TERM_SX;
+    enum profile_term scale = first->is_moe ? TERM_SMX : TERM_SX;
     struct fit_parameter parameters[] = {{.term = scale, .prior_sd = own_sd}, {.term = TERM_C0, .prior_sd = step_sd}};
     for (size_t k = 0; k < 2; k++) {
-        parameters[k].scope = own[0].subject.scope[parameters[k].term];
+        parameters[k].scope = first->subject.scope[parameters[k].term];
         parameters[k].prior_log = parameters[k].value_log = own[0].base_log[parameters[k].term];
     }
     const struct fit_problem problem = {
