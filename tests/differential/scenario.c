@@ -217,7 +217,7 @@ static void add_curves(struct dice *dice, struct step_model *model) {
         make_captured(dice, &model->captured);
     }
     if (chance(dice, model->captured.values != NULL ? 0.7 : 0.2)) { /* a little, or most of the time */
-        model->eager = between(dice, 0, scale) * (chance(dice, 0.5) ? 4 : 400);
+        model->eager = between(dice, 0, scale) * (chance(dice, 0.5) || scale > INT64_MAX / 4000 ? 4 : 400);
     }
     model->graph_tokens = chance(dice, 0.5) ? between(dice, 0, 60) : 0;
     if (chance(dice, 0.4)) { /* rounds of a pipeline */
