@@ -246,6 +246,13 @@ static i128 clipped_edge(struct bin bin, i128 max) {
     return holds_max ? max : bin_upper_edge(bin);
 }
 
+/* What a bin is called: where both have values in it, the greater. */
+static i128 name_of(struct bin bin, const struct histogram *known, const struct histogram *undecided) {
+    i128 edge = clipped_edge(bin, known->max);
+    i128 other = bin_count(undecided, bin) > 0 ? clipped_edge(bin, undecided->max) : edge;
+    return other > edge ? other : edge;
+}
+
 bool histogram_quantile(const struct histogram *known, const struct histogram *undecided, uint64_t numerator,
                         uint64_t denominator, i128 *value) {
     CHECK(numerator > 0 && numerator <= denominator);
@@ -263,7 +270,7 @@ bool histogram_quantile(const struct histogram *known, const struct histogram *u
             known_below += bin_count(known, bin);
             decided -= bin_count(undecided, bin);
             if (rank_is_reached(known_below, decided, numerator, denominator)) {
-                *value = clipped_edge(bin, known->max);
+                *value = name_of(bin, known, undecided);
                 return true;
             }
         }

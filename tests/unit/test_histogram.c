@@ -52,13 +52,27 @@ struct sample {
     size_t undecided_count;
 };
 
+/* What the bin up to `edge` is called: its greatest value if that is the greatest of its kind, the edge otherwise. */
+static i128 slow_name(const i128 *values, size_t count, i128 edge) {
+    i128 max = 0;
+    for (size_t i = 0; i < count; i++) {
+        max = values[i] > max ? values[i] : max;
+    }
+    return upper_edge(max) == edge ? max : edge;
+}
+
+static bool has_bin(const i128 *values, size_t count, i128 edge) {
+    for (size_t i = 0; i < count; i++) {
+        if (upper_edge(values[i]) == edge) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The definition, tried at each edge in turn; -1 where there is none. */
 static i128 slow_quantile(const struct sample *sample, uint64_t numerator, uint64_t denominator) {
     i128 best = -1;
-    i128 max = 0;
-    for (size_t i = 0; i < sample->known_count; i++) {
-        max = sample->known[i] > max ? sample->known[i] : max;
-    }
     for (size_t i = 0; i < sample->known_count + sample->undecided_count && sample->known_count > 0; i++) {
         bool is_known = i < sample->known_count;
         i128 edge = upper_edge(is_known ? sample->known[i] : sample->undecided[i - sample->known_count]);
@@ -70,7 +84,9 @@ static i128 slow_quantile(const struct sample *sample, uint64_t numerator, uint6
             best = edge;
         }
     }
-    return best == upper_edge(max) ? max : best;
+    i128 known = slow_name(sample->known, sample->known_count, best);
+    i128 open = slow_name(sample->undecided, sample->undecided_count, best);
+    return has_bin(sample->undecided, sample->undecided_count, best) && open > known ? open : known;
 }
 
 /* Of 1 to `bits_max` bits, every length as likely. */
@@ -208,6 +224,22 @@ static void a_percentile_lies_above_the_known_where_open_requests_decide(void **
     histogram_release(&open);
 }
 
+/* The same where the open requests' age falls into the bin of the greatest known value: it is not hidden behind that value. */
+static void an_open_request_in_the_last_bin_is_not_hidden(void **context) {
+    (void)context;
+    struct histogram known, open;
+    histogram_init(&known);
+    histogram_init(&open);
+    histogram_add(&known, 100, 500);
+    histogram_add(&known, 4000000, 500);
+    histogram_add(&open, 4000300, 3);
+    i128 value = 0;
+    assert_true(histogram_quantile(&known, &open, 999, 1000, &value));
+    assert_true(value == 4000300);
+    histogram_release(&known);
+    histogram_release(&open);
+}
+
 static void same_as_its_terms(i128 first, i128 growth, uint64_t terms) {
     struct histogram whole, single;
     histogram_init(&whole);
@@ -288,6 +320,7 @@ int main(void) {
         cmocka_unit_test(sum_count_and_max_are_exact),
         cmocka_unit_test(the_greatest_value_has_a_bin),
         cmocka_unit_test(a_percentile_lies_above_the_known_where_open_requests_decide),
+        cmocka_unit_test(an_open_request_in_the_last_bin_is_not_hidden),
         cmocka_unit_test(a_series_is_its_terms),
         cmocka_unit_test(a_series_through_octaves_is_its_terms),
         cmocka_unit_test(merging_gives_what_adding_all_to_one_gives),
