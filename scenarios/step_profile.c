@@ -2,9 +2,11 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "models/profile_scope.h"
 #include "scenarios/catalog.h"
 #include "scenarios/csv_table.h"
 #include "scenarios/yaml_tree.h"
@@ -60,6 +62,83 @@ static double optional_number(const struct csv_row *row, size_t column) {
 
 /* ---- profiles.csv ---- */
 
+/* "'hopper' is no architecture; did you mean 'Hopper'?" */
+static bool part_known(enum scope_part part, struct span word, struct arena *arena, struct diags *diags,
+                       struct position at) {
+    const char *words[SCOPE_WORDS_MAX];
+    const size_t count = profile_scope_words(part, words);
+    const char *all = "";
+    for (size_t i = 0; i < count; i++) {
+        if (span_equals(word, words[i])) {
+            return true;
+        }
+        all = arena_format(arena, "%s%s%s", all, all[0] == '\0' || words[i][0] == '\0' ? "" : " ", words[i]);
+    }
+    const char *guess = text_guess(word, words, count);
+    return diag_error(diags, at, "catalogue-row", "'%.*s' is no %s of a profile%s", (int)word.size, word.data,
+                      profile_scope_part_name(part),
+                      guess != NULL ? arena_format(arena, "; did you mean '%s'?", guess)
+                                    : arena_format(arena, "; these are: %s", all));
+}
+
+/* Has the scope the parts that its term needs, by known names? */
+static bool scope_known(const char *term, const struct csv_cell *scope, struct arena *arena, struct diags *diags,
+                        struct position at) {
+    enum scope_part parts[SCOPE_PARTS_MAX];
+    const size_t count = profile_scope_parts(term, parts);
+    const char *needed = count == 0 ? "empty" : "", *text = scope->text;
+    size_t found = text[0] == '\0' && count == 0 ? 0 : 1;
+    for (const char *bar = strchr(text, '|'); bar != NULL; bar = strchr(bar + 1, '|')) {
+        found++;
+    }
+    for (size_t i = 0; i < count; i++) {
+        needed = arena_format(arena, "%s%s%s", needed, i == 0 ? "" : "|", profile_scope_part_name(parts[i]));
+    }
+    if (found != count) {
+        return diag_error(diags, at, "catalogue-row", "scope '%s': that of %s is %s", text, term, needed);
+    }
+    bool is_ok = true;
+    for (size_t i = 0; i < count; i++) {
+        const size_t size = strcspn(text, "|");
+        is_ok = part_known(parts[i], (struct span){text, size}, arena, diags, at) && is_ok;
+        text += size + 1;
+    }
+    return is_ok;
+}
+
+struct placed_value {
+    const char *name, *scope;
+    const struct csv_cell *cell;
+};
+
+static int by_place(const void *a, const void *b) {
+    const struct placed_value *one = a, *other = b;
+    int order = strcmp(one->name, other->name);
+    order = order != 0 ? order : strcmp(one->scope, other->scope);
+    return order != 0 ? order : (one->cell->line > other->cell->line) - (one->cell->line < other->cell->line);
+}
+
+/* Each term stands once for a scope. */
+static bool values_unique(const struct csv_table *table, size_t name, size_t scope, struct arena *arena,
+                          struct diags *diags) {
+    const size_t count = table->row_count - 1;
+    struct placed_value *placed = arena_alloc(arena, count + 1, sizeof *placed);
+    for (size_t i = 0; i < count; i++) {
+        const struct csv_cell *cells = table->rows[i + 1].cells;
+        placed[i] = (struct placed_value){cells[name].text, cells[scope].text, &cells[name]};
+    }
+    qsort(placed, count, sizeof *placed, by_place);
+    bool is_ok = true;
+    for (size_t i = 1; i < count; i++) {
+        if (strcmp(placed[i].name, placed[i - 1].name) == 0 && strcmp(placed[i].scope, placed[i - 1].scope) == 0) {
+            is_ok = diag_error(diags, csv_cell_position(table, placed[i].cell), "catalogue-row",
+                               "%s of '%s' stands twice (also line %u)", placed[i].name, placed[i].scope,
+                               placed[i - 1].cell->line);
+        }
+    }
+    return is_ok;
+}
+
 static bool values_read(const struct diag_source *source, struct profile *profile, struct arena *arena,
                         struct diags *diags) {
     static const char *const needed[] = {"name", "scope", "value"};
@@ -84,12 +163,16 @@ static bool values_read(const struct diag_source *source, struct profile *profil
         if (!profile_knows(named->text)) {
             is_ok = diag_error(diags, csv_cell_position(&table, named), "catalogue-row",
                                "'%s' is no term of a profile; these are: %s", named->text, profile_names());
+        } else {
+            is_ok = scope_known(named->text, &row->cells[scope], arena, diags,
+                                csv_cell_position(&table, &row->cells[scope])) &&
+                    is_ok;
         }
         is_ok = cell_number(&table, row, value, VALUE_MAX, &out->value, diags) && is_ok;
     }
     profile->values = values;
     profile->value_count = table.row_count - 1;
-    return is_ok;
+    return values_unique(&table, name, scope, arena, diags) && is_ok;
 }
 
 /* ---- collectives.csv ---- */
