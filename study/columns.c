@@ -156,6 +156,9 @@ static bool fill(const struct column *column, const char *text, void *row, struc
     case COLUMN_WORD: return fill_word(column, text, out, diags, at);
     case COLUMN_TEXT: break;
     }
+    if (text[0] != '\0' && column->is_fine != NULL && !column->is_fine(text)) {
+        return diag_error(diags, at, "measured-value", "%s = '%s' is not %s", column->name, text, column->wanted);
+    }
     *(const char **)out = text;
     return true;
 }

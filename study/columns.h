@@ -28,9 +28,11 @@ struct column {
     const char *name;
     enum column_kind kind;
     enum column_need need;
-    double min, max;   /* of numbers, inclusive */
-    const char *words; /* "agg|disagg" */
-    size_t offset;     /* in the row's struct, which begins with its `struct position` */
+    double min, max;                   /* of numbers, inclusive */
+    const char *words;                 /* "agg|disagg" */
+    size_t offset;                     /* in the row's struct, which begins with its `struct position` */
+    bool (*is_fine)(const char *text); /* of a text that is there; NULL: every text is */
+    const char *wanted;                /* if it is not: "a number above 0" */
 };
 
 struct columns {

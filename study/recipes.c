@@ -1,26 +1,72 @@
 #include "study/recipes.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "models/precision.h"
 #include "study/columns.h"
+#include "study/formula.h"
+
+/* A remark for people has words: a letter, a digit or a bracket after a blank. */
+static bool is_remark(const char *text) {
+    for (const char *blank = strchr(text, ' '); blank != NULL; blank = strchr(blank + 1, ' ')) {
+        if (isalnum((unsigned char)blank[1]) || blank[1] == '(') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A formula that is in the range for some row, or a remark. `most` 0: no limit. */
+static bool is_flag(const char *text, double most) {
+    const struct formula_names some = {.conc = 64, .isl = 1024, .osl = 1024, .tp = 1};
+    double value;
+    if (!formula_value(text, &some, &value)) {
+        return is_remark(text);
+    }
+    return value > 0 && (most == 0 || value <= most);
+}
+
+static bool is_count(const char *text) {
+    return is_flag(text, 0);
+}
+
+static bool is_share(const char *text) {
+    return is_flag(text, 1);
+}
+
+static bool is_kv_precision(const char *text) {
+    enum precision precision;
+    const struct span word = {text, strcspn(text, "_ ;")};
+    bool is_known = precision_from_text(word, &precision) && precision_is_for_kv(precision);
+    return is_known || strcmp(text, "auto") == 0 || is_remark(text);
+}
 
 #define TEXT(field, needed)                                                                                            \
     { .name = #field, .kind = COLUMN_TEXT, .need = needed, .offset = offsetof(struct recipe, field) }
 
+#define FLAG(field, needed, fine, what)                                                                                \
+    {                                                                                                                  \
+        .name = #field, .kind = COLUMN_TEXT, .need = needed, .offset = offsetof(struct recipe, field),                 \
+        .is_fine = fine, .wanted = what                                                                                \
+    }
+#define COUNT(field, needed) FLAG(field, needed, is_count, "a number above 0 or a formula of conc, isl, osl and tp")
+#define SHARE(field)         FLAG(field, COLUMN_OPTIONAL, is_share, "a share above 0, up to 1")
+
 static const struct column recipe_columns[] = {
     TEXT(recipe_id, COLUMN_FILLED),
-    TEXT(kv_precision, COLUMN_REQUIRED),
-    TEXT(max_num_seqs, COLUMN_REQUIRED),
-    TEXT(max_num_batched_tokens, COLUMN_REQUIRED),
-    TEXT(prefill_chunk_tokens, COLUMN_OPTIONAL),
-    TEXT(gpu_memory_fraction, COLUMN_OPTIONAL),
+    FLAG(kv_precision, COLUMN_REQUIRED, is_kv_precision, "auto, or a precision that a KV cache can have"),
+    COUNT(max_num_seqs, COLUMN_REQUIRED),
+    COUNT(max_num_batched_tokens, COLUMN_REQUIRED),
+    COUNT(prefill_chunk_tokens, COLUMN_OPTIONAL),
+    SHARE(gpu_memory_fraction),
     TEXT(length_range_ratio, COLUMN_OPTIONAL),
     TEXT(client_requests_per_concurrency, COLUMN_OPTIONAL),
-    TEXT(batch_wait_timeout_iters, COLUMN_OPTIONAL),
-    TEXT(batch_wait_max_tokens_ratio, COLUMN_OPTIONAL),
-    TEXT(cuda_graph_max_batch, COLUMN_OPTIONAL),
+    COUNT(batch_wait_timeout_iters, COLUMN_OPTIONAL),
+    SHARE(batch_wait_max_tokens_ratio),
+    COUNT(cuda_graph_max_batch, COLUMN_OPTIONAL),
     TEXT(speculative, COLUMN_OPTIONAL),
     TEXT(source, COLUMN_OPTIONAL),
     TEXT(engine, COLUMN_OPTIONAL),

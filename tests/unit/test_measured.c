@@ -216,6 +216,36 @@ static void a_recipe_stands_once(void **state) {
     assert_said(files, "recipe_id 'r1' stands twice");
 }
 
+static void flags_that_are_no_formulas_are_mistakes(void **state) {
+    static const char *const bad[] = {"conc*", "8x", "max(8,conc", "-3", "0", "batch"};
+    static const char *const fine[] = {
+        "conc",         "conc/tp",         "8192 (explicit list 1..8192)", "prefill 4; decode 128", "2*isl",
+        "decode 1-128", "row concurrency", "static batch of the row"};
+    struct files *files = *state;
+    struct recipe_book book;
+    for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++) {
+        char text[256];
+        snprintf(text, sizeof text,
+                 "recipe_id,kv_precision,max_num_seqs,max_num_batched_tokens\nr1,fp8_e4m3,%s,\nr2,auto,,%s\n", fine[i],
+                 fine[i]);
+        file_of(files, "recipes.csv", text);
+        assert_true(recipe_book_read(&book, files->dir, files->arena, files->diags));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char text[256], said[64];
+        snprintf(text, sizeof text,
+                 "recipe_id,kv_precision,max_num_seqs,max_num_batched_tokens\nr1,fp9,\"%s\",\nr2,,,\"%s\"\n", bad[i],
+                 bad[i]);
+        file_of(files, "recipes.csv", text);
+        assert_false(recipe_book_read(&book, files->dir, files->arena, files->diags));
+        snprintf(said, sizeof said, "max_num_seqs = '%s' is not", bad[i]);
+        assert_said(files, said);
+        snprintf(said, sizeof said, "max_num_batched_tokens = '%s' is not", bad[i]);
+        assert_said(files, said);
+        assert_said(files, "kv_precision = 'fp9' is not");
+    }
+}
+
 static void requests_are_grouped_into_runs_and_ordered(void **state) {
     struct files *files = *state;
     struct replay *replays;
@@ -259,6 +289,7 @@ int main(void) {
         cmocka_unit_test(formulas_of_recipes_are_reckoned),
         cmocka_unit_test_setup_teardown(recipes_are_found_by_id, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_recipe_stands_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(flags_that_are_no_formulas_are_mistakes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(requests_are_grouped_into_runs_and_ordered, set_up, tear_down),
         cmocka_unit_test_setup_teardown(runs_are_no_requests, set_up, tear_down),
     };
