@@ -318,13 +318,13 @@ static bool resolve_both_lengths(struct resolver *resolver, const struct view *v
 
 /* An image: a prompt of one token, whose step is the first of the denoising steps, and no context (models/image.h). */
 static bool resolve_images(struct resolver *resolver, const struct view *view, size_t index) {
-    static const char *const others[] = {"input_tokens", "output_tokens"};
+    static const char *const others[] = {"input_tokens", "output_tokens", "cached_input_share"};
     struct workload_config *config = &resolver->workloads[index];
     const double steps = (double)view_integer(view, "denoising_steps");
     resolver->point->workloads[index].makes_images = true;
     config->input_tokens = (struct length_spec){.kind = LENGTH_CONSTANT, .value = 1};
     config->output_tokens = (struct length_spec){.kind = LENGTH_CONSTANT, .value = steps};
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         if (view_has(view, others[i])) {
             return diag_error(resolver->diags, view_at(view, others[i]), "key-conflict",
                               "%s has denoising_steps: an image has no %s", view->path, others[i]);
