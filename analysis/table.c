@@ -216,7 +216,8 @@ static void print_power(FILE *stream, const struct result *result) {
     const struct energy_result *energy = &result->energy;
     heading(stream, "Power and energy");
     if (isnan(power->mean_w)) {
-        fputs("    unknown: no GPU is named\n", stream);
+        const bool is_empty = !(result->run.window_s > 0);
+        fputs(is_empty ? "    unknown: no time was measured\n" : "    unknown: no GPU is named\n", stream);
         return;
     }
     line(stream, "IT power at the wall", power->mean_w, "W");

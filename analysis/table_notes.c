@@ -33,6 +33,11 @@ static const char *warn_empty_window(struct arena *arena, const struct result *r
     if (result->run.window_s > 0) {
         return NULL;
     }
+    const struct request_result *requests = &result->requests;
+    if (requests->rejected > 0 && requests->rejected == requests->emitted) {
+        return arena_format(arena, "nothing was measured: all %lld requests were rejected",
+                            (long long)requests->rejected);
+    }
     return arena_format(arena,
                         "nothing was measured: the run ended at %s s, before its warm-up did; lower `warmup`, or ask "
                         "for more `requests`",

@@ -92,6 +92,18 @@ class Strict(Case):
         self.scenario(self.SATURATED)
         self.assertTrue(self.json_of("run", "tiny.yaml")["run"]["saturated"])
 
+    def test_a_run_of_rejections_says_so(self):
+        text = """name: r
+requests: 20
+warmup: 1s
+workload: [{name: e, arrivals: {process: closed-loop, clients: 4}, input_tokens: 30000, output_tokens: 1}]
+fleet: [{name: m, gpu: L4, model: Llama-3.1-8B, max_model_len: 2000, precision: fp8}]
+"""
+        (self.dir / "rejected.yaml").write_text(text)
+        done = self.run_program("run", "rejected.yaml")
+        self.assertIn("nothing was measured: all 4 requests were rejected", done.stdout)
+        self.assertIn("unknown: no time was measured", done.stdout)
+
     def test_strict_exits_5_and_says_why_and_still_writes(self):
         self.scenario(self.SATURATED)
         done = self.run_program("run", "tiny.yaml", "--strict", "-o", "r.h5", code=5)
