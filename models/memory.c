@@ -90,17 +90,28 @@ static int64_t gpus_of(const struct memory_request *request) {
     return request->tensor_parallel * (request->pipeline_parallel > 1 ? request->pipeline_parallel : 1);
 }
 
+enum { ARITHMETIC_SIZE = 256, DRAFT_SIZE = 160 };
+
+/* ", of which 3.0 GB are weights of the draft model Llama-3.2-1B"; "" without one. */
+static void draft_share(const struct memory_request *request, char text[DRAFT_SIZE]) {
+    text[0] = '\0';
+    if (request->draft != NULL) {
+        snprintf(text, DRAFT_SIZE, ", of which %.1f GB are weights of the draft model %s",
+                 draft_weight_byte(request) / GB, request->draft->name);
+    }
+}
+
 static bool weights_fit(const struct memory_request *request, const struct memory_plan *plan, struct diags *diags,
                         struct position at) {
     if (plan->weight_byte_per_gpu <= gpu_mem_byte(request->gpu)) {
         return true;
     }
-    return diag_error(diags, at, "model-fits", "%s in %s needs %.1f GB; %lld x %s has %.15g GB", request->llm->name,
-                      precision_name(request->precision), plan->weight_byte / GB, (long long)gpus_of(request),
+    char draft[DRAFT_SIZE];
+    draft_share(request, draft);
+    return diag_error(diags, at, "model-fits", "%s in %s needs %.1f GB%s; %lld x %s has %.15g GB", request->llm->name,
+                      precision_name(request->precision), plan->weight_byte / GB, draft, (long long)gpus_of(request),
                       request->gpu->name, request->gpu->mem_gb * (double)gpus_of(request));
 }
-
-enum { ARITHMETIC_SIZE = 256 };
 
 /* "85.9 GB x 0.9 = 77.3 GB per GPU - weights 16.1 - activations 1.2 - overhead 0.7 = 59.3 GB". */
 static void arithmetic(const struct memory_request *request, const struct memory_plan *plan,
@@ -133,11 +144,13 @@ static bool blocks_fit(const struct memory_request *request, const struct memory
     }
     char text[ARITHMETIC_SIZE];
     arithmetic(request, plan, text);
+    char draft[DRAFT_SIZE];
+    draft_share(request, draft);
     return diag_error(diags, at, "model-fits",
-                      "%s in %s leaves no room for its KV cache on %lld x %s: %s; raise tensor_parallel or lower "
+                      "%s in %s leaves no room for its KV cache on %lld x %s: %s%s; raise tensor_parallel or lower "
                       "max_num_batched_tokens",
                       request->llm->name, precision_name(request->precision), (long long)gpus_of(request),
-                      request->gpu->name, text);
+                      request->gpu->name, text, draft);
 }
 
 bool memory_plan_make(const struct memory_request *request, struct memory_plan *plan, struct diags *diags,
@@ -160,6 +173,8 @@ const char *memory_plan_text(const struct memory_request *request, const struct 
                              struct arena *arena) {
     char text[ARITHMETIC_SIZE];
     arithmetic(request, plan, text);
+    char draft[DRAFT_SIZE];
+    draft_share(request, draft);
     return arena_format(arena, "%s for KV: %lld blocks of %lld tokens (%.15g B per token and GPU)", text,
                         (long long)plan->num_gpu_blocks, (long long)request->block_size, plan->kv_byte_per_tok_per_gpu);
 }
