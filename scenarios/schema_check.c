@@ -435,6 +435,30 @@ static const char *when_text(struct arena *arena, const char *when) {
     return text;
 }
 
+/* Names of engines' flags and of features that people will try: what stands for them. */
+static const char *unknown_hint(const char *key) {
+    static const struct {
+        const char *key, *hint;
+    } hints[] = {
+        {"prefix_caching", "the share of prompts that is cached is a workload's 'cached_input_share'"},
+        {"enable_prefix_caching", "the share of prompts that is cached is a workload's 'cached_input_share'"},
+        {"power_limit_w", "write 'power: {power_limit_w: ...}' in the fleet entry"},
+        {"fan_ratio", "write 'power: {fan_ratio: ...}' in the fleet entry"},
+        {"num_speculative_tokens", "write 'speculative: {draft_tokens: ...}'"},
+        {"enforce_eager", "graphs are 'capture_sizes' and 'max_capture_size' of 'step_time'"},
+        {"cuda_graph_max_bs", "write 'max_capture_size' in 'step_time'"},
+        {"autoscaling", "not modelled yet"},
+        {"disaggregation", "not modelled yet"},
+        {"failures", "not modelled yet"},
+    };
+    for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++) {
+        if (strcmp(hints[i].key, key) == 0) {
+            return hints[i].hint;
+        }
+    }
+    return NULL;
+}
+
 static void report_unknown(struct checker *checker, const struct node_entry *entry, const struct block *block,
                            const char *path) {
     const char *names[NAMES_MAX];
@@ -446,9 +470,12 @@ static void report_unknown(struct checker *checker, const struct node_entry *ent
         names[count++] = block->aliases[i].alias;
     }
     const char *guess = text_guess(span_of(entry->key), names, count);
+    const char *hint = unknown_hint(entry->key);
+    const char *advice = hint != NULL    ? arena_format(checker->arena, "; %s", hint)
+                         : guess != NULL ? arena_format(checker->arena, "; did you mean '%s'?", guess)
+                                         : "";
     diag_error(checker->diags, entry->key_at, "unknown-key", "%s%sunknown key '%s'%s", path,
-               path[0] == '\0' ? "" : ": ", entry->key,
-               guess == NULL ? "" : arena_format(checker->arena, "; did you mean '%s'?", guess));
+               path[0] == '\0' ? "" : ": ", entry->key, advice);
 }
 
 /* False if the value cannot be used; a key that is not looked at does no harm to others. */

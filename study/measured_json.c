@@ -209,7 +209,10 @@ bool measured_json_read(struct measured *measured, const char *path, const struc
     struct reader reader = {.path = path, .server = server != NULL ? server : &nobody, .arena = arena, .diags = diags};
     if (reader.server->gpu == NULL) {
         return diag_error(diags, nowhere, "measured-json",
-                          "%s does not say on what GPU it was measured: --gpu is needed", path);
+                          server == NULL
+                              ? "%s is a load generator's: 'tokenmill calibrate' compares it, with --gpu and --model"
+                              : "%s does not say on what GPU it was measured: --gpu is needed",
+                          path);
     }
     FILE *file = fopen(path, "r");
     if (file == NULL) {

@@ -54,6 +54,10 @@ class Validate(Case):
         for row in rows:
             self.assertGreater(float(row["predicted"]), 0)
 
+    def test_a_load_generators_file_is_calibrates(self):
+        self.assertIn("'tokenmill calibrate' compares it",
+                      self.run_program("validate", self.write("{}", "bench.json"), code=3).stderr)
+
     def test_e2e_is_first_token_and_the_rest(self):
         exact = HEADER.strip() + ",length_range_ratio\n" + run_row("a", 1, "").strip() + ",1\n"
         rows = {row["metric"]: float(row["predicted"]) for row in self.rows_of(self.write(exact))}
