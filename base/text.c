@@ -117,19 +117,17 @@ static int clipped_exponent(struct span digits, bool negative) {
     return negative ? -exponent : exponent;
 }
 
-/* [+-]digits[.digits][e[+-]digits], nothing before or after. */
+/* [+-][digits][.digits][e[+-]digits], nothing before or after; digits before the point or after it. */
 static bool split_number(struct span text, struct number_parts *parts) {
     struct span rest = text;
     *parts = (struct number_parts){.negative = take_sign(&rest)};
     parts->whole = take_digits(&rest);
-    if (parts->whole.size == 0) {
-        return false;
-    }
-    if (take(&rest, '.')) {
+    bool has_point = take(&rest, '.');
+    if (has_point) {
         parts->fraction = take_digits(&rest);
-        if (parts->fraction.size == 0) {
-            return false;
-        }
+    }
+    if (has_point ? parts->fraction.size == 0 : parts->whole.size == 0) {
+        return false;
     }
     if (take(&rest, 'e') || take(&rest, 'E')) {
         bool negative = take_sign(&rest);

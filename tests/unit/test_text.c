@@ -42,6 +42,8 @@ static void numbers_are_read_correctly_rounded(void **context) {
         "1E-7",
         "0.1",
         "4.35e+2",
+        ".5",
+        "-.25e1",
         "1e-400",
         "123456789012345678901234567890",
         "1e308",
@@ -60,7 +62,7 @@ static void numbers_are_read_correctly_rounded(void **context) {
 
 static void what_is_no_plain_decimal_is_refused(void **context) {
     (void)context;
-    static const char *const TEXTS[] = {"",      "+",     "-",     ".5",       "5.", "1e",  "1e+",   "1.e3",
+    static const char *const TEXTS[] = {"",      "+",     "-",     ".",        "5.", "1e",  "1e+",   "1.e3",
                                         "0x10",  "inf",   "nan",   " 1",       "1 ", "1,5", "1_000", "--1",
                                         "1.2.3", "1e5.0", "1e400", "infinity", "1f", "e5",  "1d3",   "+-1"};
     for (size_t i = 0; i < sizeof(TEXTS) / sizeof(TEXTS[0]); i++) {
