@@ -25,25 +25,51 @@ static const char *basis_of(struct arena *arena, const struct expected_subject *
                                   expected_case_name((enum expected_case)k));
         }
     }
-    return arena_format(arena, "%s%s", expected_class_name(subject->class), unseen);
+    return arena_format(arena, "%s%s%s%s", expected_class_name(subject->class), unseen,
+                        subject->is_speculative ? "; widened for speculative decoding" : "",
+                        subject->is_pipelined ? "; widened for pipeline stages" : "");
 }
 
-/* The largest of the pools' own; false if one has none. */
+/* As the pool's facts say; and prompts from a prefix cache, which are its workloads'. */
+static struct expected_subject subject_of(const struct result_source *source, size_t p) {
+    struct expected_subject subject = source->point->pools[p].expected;
+    for (size_t w = 0; w < source->point->sim.workload_count; w++) {
+        const struct workload_config *workload = &source->point->sim.workloads[w];
+        for (size_t i = 0; i < workload->pool_count && workload->cached_input_share > 0; i++) {
+            subject.cases |= workload->pools[i] == p ? expected_bit(EXPECTED_PREFIX_CACHE) : 0;
+        }
+    }
+    return subject;
+}
+
+/* The largest of the pools' own, NaN if one has none; false if a pool has none at all. */
 static bool fill_errors(struct result *result, const struct result_source *source) {
     struct expected_result *expected = &result->expected;
     bool is_known = result->pool_count > 0;
     for (size_t p = 0; p < result->pool_count; p++) {
         const struct pool_facts *facts = &source->point->pools[p];
-        result->pools[p].error_basis = facts->error_is_known ? basis_of(result->arena, &facts->expected) : "not known";
+        const struct expected_subject subject = subject_of(source, p);
+        result->pools[p].error_basis = facts->error_is_known ? basis_of(result->arena, &subject) : "not known";
+        is_known = is_known && facts->error_is_known;
         for (int m = 0; m < EXPECTED_METRIC_COUNT; m++) {
-            double q_log = facts->error_is_known
-                               ? expected_error_log(facts->errors, (enum expected_metric)m, &facts->expected)
-                               : RESULT_NONE;
-            is_known = is_known && !isnan(q_log);
-            expected->factor[m] = most(expected->factor[m], isnan(q_log) ? 1 : fm_exp(q_log));
+            double q_log = facts->error_is_known ? expected_error_log(facts->errors, (enum expected_metric)m, &subject)
+                                                 : RESULT_NONE;
+            bool is_missing = isnan(q_log) || isnan(expected->factor[m]);
+            expected->factor[m] = is_missing ? RESULT_NONE : most(expected->factor[m], fm_exp(q_log));
         }
     }
     return is_known;
+}
+
+/* All requests are served; in how much time? Until the last arrival it is given; what follows goes with throughput where some have waited, with E2E
+ * where none has. A server that does not keep up takes as long as its capacity says. */
+static void fill_drained(struct result *result, double load) {
+    struct expected_result *expected = &result->expected;
+    bool has_queued = result->requests.measured_emitted > 1 && result->utilization.waiting_mean > 0;
+    double s = expected->factor[has_queued ? EXPECTED_THROUGHPUT : EXPECTED_E2E];
+    double drain = result->run.window_s > 0 ? least(1, result->run.drain_s / result->run.window_s) : 0;
+    expected->tokens_lower = 1 / most(1 - drain + drain * s, load * expected->factor[EXPECTED_THROUGHPUT]);
+    expected->tokens_upper = 1 / (1 - drain + drain / s);
 }
 
 /* TPOT of a full batch, over the present one; the largest of the pools'. */
@@ -57,20 +83,44 @@ static double full_batch_ratio(const struct result *result, const struct result_
     return ratio;
 }
 
+/* The rate of a workload's busiest hour in the window, over its mean there; 1: it does not vary by a profile. */
+static double peak_ratio(const struct arrival_factory *arrivals, const struct run_result *run) {
+    double most_rate = 0, sum = 0;
+    if (arrivals->profile_count == 0) {
+        return 1;
+    }
+    const double start_s = (double)arrivals->profile_offset_s + run->window_start_s;
+    const int64_t first = (int64_t)(start_s / 3600), end = (int64_t)ceil((start_s + run->window_s) / 3600);
+    const int64_t all = (int64_t)arrivals->profile_count, hours = end - first < all ? end - first : all;
+    for (int64_t h = first; h < first + hours; h++) {
+        double rate = arrivals->profile[(size_t)h % arrivals->profile_count];
+        most_rate = most(most_rate, rate);
+        sum += rate;
+    }
+    return sum > 0 ? most_rate * (double)hours / sum : 1;
+}
+
 /* How response times, tokens and money go with a server that is s times slower or faster. */
 static void fill_open_loop(struct result *result, const struct result_source *source) {
     struct expected_result *expected = &result->expected;
-    double s = expected->factor[EXPECTED_THROUGHPUT], load = 0;
+    double s = expected->factor[EXPECTED_THROUGHPUT], load = 0, peak = 0;
     double served_mtok = result->throughput.total_tok_per_s / 1e6 * HOURS_PER_MONTH * 3600;
     for (size_t p = 0; p < result->pool_count; p++) {
         double pool_load = result->pools[p].utilization.load_ratio;
         load = isnan(load) || isnan(pool_load) ? RESULT_NONE : most(load, pool_load);
     }
-    expected->response_upper = load * s < 1 ? (1 - load) / (1 - load * s) : isnan(load) ? RESULT_NONE : INFINITY;
-    expected->response_lower = load < 1 ? (1 - load) / (1 - load / s) : isnan(load) ? RESULT_NONE : 1 / s;
+    for (size_t w = 0; w < result->workload_count; w++) {
+        peak = most(peak, load * peak_ratio(&source->point->sim.workloads[w].arrivals, &result->run));
+    }
+    peak = isnan(load) || isnan(s) ? RESULT_NONE : peak;
+    expected->response_upper = peak * s < 1 ? (1 - peak) / (1 - peak * s) : isnan(peak) ? RESULT_NONE : INFINITY;
+    expected->response_lower = peak < 1 ? (1 - peak) / (1 - peak / s) : isnan(peak) ? RESULT_NONE : 1 / s;
     expected->tokens_lower = isnan(load) ? RESULT_NONE : least(1, 1 / (load * s));
     expected->tokens_upper = least(s, most(1, result->demand_mtok_per_month / served_mtok));
     expected->full_batch_ratio = full_batch_ratio(result, source);
+    if (expected->is_drained && !isnan(load)) {
+        fill_drained(result, load);
+    }
 }
 
 static void fill_money(struct result *result) {
@@ -90,7 +140,7 @@ void result_expected_fill(struct result *result, const struct result_source *sou
     for (size_t w = 0; w < result->workload_count; w++) {
         is_closed |= source->point->sim.workloads[w].arrivals.clients > 0;
     }
-    *expected = (struct expected_result){.is_closed = is_closed};
+    *expected = (struct expected_result){.is_closed = is_closed, .is_drained = !source->outcome->cut};
     expected->is_known = fill_errors(result, source);
     double s = expected->factor[EXPECTED_THROUGHPUT];
     expected->response_lower = expected->response_upper = 1;
@@ -113,7 +163,7 @@ enum rule {
     RULE_LOAD,
     RULE_BUSY,
     RULE_POWER,
-    RULE_GIVEN,
+    RULE_DEMAND,
     RULE_COST,
     RULE_INPUT_COST,
     RULE_OUTPUT_COST
@@ -131,7 +181,7 @@ static const struct {
     {"load_ratio", RULE_LOAD},
     {"busy_ratio", RULE_BUSY},
     {"power_mean_w", RULE_POWER},
-    {"demand_mtok_per_month", RULE_GIVEN},
+    {"demand_mtok_per_month", RULE_DEMAND},
     {"usd_per_mtok_total", RULE_COST},
     {"usd_per_mtok_output_all_in", RULE_COST},
     {"usd_per_1k_requests", RULE_COST},
@@ -149,8 +199,12 @@ static struct expected_bounds latency_bounds(const struct expected_result *expec
     return around(value, expected->response_lower / factor, least(expected->response_upper, highest) * factor);
 }
 
-static struct expected_bounds ratio_bounds(double value, double factor) {
-    return (struct expected_bounds){value / factor, least(value * factor, most(value, 1))};
+/* Of a share of time: at most 1. Where more is asked for than is served, a faster server is as busy. */
+static struct expected_bounds ratio_bounds(const struct expected_result *expected, double value, double factor) {
+    double lower = expected->is_closed ? 1 / factor : least(1, expected->tokens_upper / factor);
+    double upper = expected->is_drained ? factor * least(1, expected->tokens_lower) : factor;
+    return isnan(factor) ? (struct expected_bounds){RESULT_NONE, RESULT_NONE}
+                         : (struct expected_bounds){value * lower, least(value * most(1, upper), most(value, 1))};
 }
 
 /* Of cost that prefill (or decode) bears, by its share of GPU time: how long it takes beside the other is as uncertain as TTFT. */
@@ -171,17 +225,20 @@ static struct expected_bounds bounds_by(enum rule rule, const struct result *res
     case RULE_TPOT: return latency_bounds(expected, value, factor[EXPECTED_TPOT_P99], expected->full_batch_ratio);
     case RULE_ITL: return latency_bounds(expected, value, factor[EXPECTED_ITL_P99], expected->full_batch_ratio);
     case RULE_E2E: return latency_bounds(expected, value, factor[EXPECTED_E2E_P99], INFINITY);
-    case RULE_LOAD: return ratio_bounds(value, factor[EXPECTED_THROUGHPUT]);
-    case RULE_BUSY: return ratio_bounds(value, factor[EXPECTED_TPOT]);
+    case RULE_LOAD: return ratio_bounds(expected, value, factor[EXPECTED_THROUGHPUT]);
+    case RULE_BUSY: return ratio_bounds(expected, value, factor[EXPECTED_TPOT]);
     case RULE_POWER: return around(value, 1 / factor[EXPECTED_POWER], factor[EXPECTED_POWER]);
     case RULE_COST:
         return around(value, expected->money_lower / expected->tokens_upper,
                       expected->money_upper / expected->tokens_lower);
     case RULE_INPUT_COST: return phase_bounds(result, value, result->cost.input_usd / result->cost.total_usd);
     case RULE_OUTPUT_COST: return phase_bounds(result, value, result->cost.output_usd / result->cost.total_usd);
-    case RULE_GIVEN: break;
+    case RULE_DEMAND:
+        return expected->is_closed || expected->is_drained
+                   ? around(value, expected->tokens_lower, expected->tokens_upper)
+                   : around(value, 1, 1);
     }
-    return (struct expected_bounds){value, value};
+    return (struct expected_bounds){RESULT_NONE, RESULT_NONE};
 }
 
 struct expected_bounds expected_bounds_of(const struct metric *metric, const struct result *result) {

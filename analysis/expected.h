@@ -7,8 +7,11 @@
  *     tokens served  x [ min(1, 1 / (rho s)), min(s, max(1, A / N)) ]                      what is asked for does not depend on the server
  *     money          electricity x power's factor, the rest is fixed
  *     USD/Mtok       money / tokens served; so of a fleet that keeps up nearly the point itself
+ * rho is that of the busiest hour of the window where the rate follows a profile. A run that ends with its last request serves what is asked for,
+ * and how long it takes is uncertain: with d the share of the window after the last arrival, tokens (by time) served are
+ *     x [ 1 / max(1 - d + d s, rho s), 1 / (1 - d + d / s) ]      s of throughput; of E2E where nobody waited
  * (1 - rho): a queue's response time is service time / (1 - rho) (processor sharing, M/G/1). In a closed loop what is served goes with 1/s, latency with s'.
- * Sampling is not in it: NaN in `_ci95` until replications give it. Several pools: the largest q, the highest load. NaN: the error of a pool is not known
+ * Sampling is not in it: NaN in `_ci95` until replications give it. Several pools: the largest q, the highest load. NaN: the error of a pool, or of the metric, is not known
  * (given constants, images, embeddings). */
 #ifndef TOKENMILL_ANALYSIS_EXPECTED_H
 #define TOKENMILL_ANALYSIS_EXPECTED_H

@@ -185,11 +185,12 @@ struct pool_result {
 
 /* How far a server like this may be off, 95 % of them; analysis/expected.h. Factors, 1: exactly as simulated. */
 struct expected_result {
-    bool is_known;  /* of every pool */
+    bool is_known;  /* of every pool; of single metrics it may still not be: NaN */
     bool is_closed; /* some workload is a closed loop: what is served goes with the server's speed */
     double factor[EXPECTED_METRIC_COUNT]; /* exp(q) */
     double response_lower,
-        response_upper;                /* of response times by the load, beside the factor; upper: may be infinite */
+        response_upper; /* of response times by the load, beside the factor; upper: may be infinite */
+    bool is_drained;    /* the window ends with the last request: what a token costs goes with how long the run takes */
     double full_batch_ratio;           /* TPOT of a full batch over the present one */
     double tokens_lower, tokens_upper; /* served */
     double money_lower, money_upper;

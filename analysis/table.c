@@ -175,7 +175,11 @@ static void print_slo(FILE *stream, const struct result *result) {
 
 /* ---- how wrong it may be ---- */
 
-/* "-35 % .. +62 %". */
+/* Shares below it are none; factors above it are given as such. */
+#define EXPECTED_SHOWN 5e-4
+#define EXPECTED_TIMES 3
+
+/* "-35 % .. +62 %", "-80 % .. x 118", "fixed". */
 static void print_expected(FILE *stream, const struct result *result, const char *name, const char *label) {
     const struct metric *metric = metric_find(name);
     const struct expected_bounds bounds = expected_bounds_of(metric, result);
@@ -184,11 +188,18 @@ static void print_expected(FILE *stream, const struct result *result, const char
         return;
     }
     line(stream, label, value, strcmp(metric->units, "1") == 0 ? "" : metric->units);
-    fprintf(stream, "   expected error -%s", cell_percent(1 - bounds.lower / value).text);
+    const double below = 1 - bounds.lower / value, above = bounds.upper / value - 1;
+    if (below < EXPECTED_SHOWN && above < EXPECTED_SHOWN) {
+        fputs("   fixed\n", stream);
+        return;
+    }
+    fprintf(stream, "   expected error -%s", cell_percent(below > EXPECTED_SHOWN ? below : 0).text);
     if (isinf(bounds.upper)) {
-        fputs(", upwards no bound: might not keep up\n", stream);
+        fputs(", upwards unbounded: could saturate\n", stream);
+    } else if (bounds.upper > EXPECTED_TIMES * value) {
+        fprintf(stream, " .. x %s\n", cell_number(bounds.upper / value, 2).text);
     } else {
-        fprintf(stream, " .. +%s\n", cell_percent(bounds.upper / value - 1).text);
+        fprintf(stream, " .. +%s\n", cell_percent(above > EXPECTED_SHOWN ? above : 0).text);
     }
 }
 

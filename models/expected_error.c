@@ -67,26 +67,50 @@ bool expected_has_seen(const struct expected_errors *errors, enum expected_case 
     return false;
 }
 
+/* The mean that a 99th percentile is of; itself for a mean. */
+static enum expected_metric mean_of(enum expected_metric metric) {
+    switch (metric) {
+    case EXPECTED_TPOT_P99:
+    case EXPECTED_ITL_P99: return EXPECTED_TPOT;
+    case EXPECTED_TTFT_P99: return EXPECTED_TTFT;
+    case EXPECTED_E2E_P99: return EXPECTED_E2E;
+    default: return metric;
+    }
+}
+
+/* How much wider a 99th percentile's is than its mean's, where both are known. */
+static double tail_ratio(const struct expected_errors *errors, enum expected_metric metric) {
+    double ratio = 1;
+    for (int c = 0; c < EXPECTED_NOT_NVIDIA; c++) {
+        double tail = errors->q95_log[metric][c][EXPECTED_BY_GROUP];
+        double mean = errors->q95_log[mean_of(metric)][c][EXPECTED_BY_GROUP];
+        ratio = tail / mean > ratio ? tail / mean : ratio;
+    }
+    return ratio;
+}
+
+/* Of the class: the metric's, else its mean's made wider. */
+static double class_quantile(const struct expected_errors *errors, enum expected_metric metric,
+                             enum expected_class class, enum expected_case kind) {
+    double own = errors->q95_log[metric][class][kind];
+    bool is_mean = mean_of(metric) == metric;
+    return !isnan(own) || is_mean ? own : errors->q95_log[mean_of(metric)][class][kind] * tail_ratio(errors, metric);
+}
+
 /* Of the class, else the largest of NVIDIA's. */
 static double quantile_of(const struct expected_errors *errors, enum expected_metric metric, enum expected_class class,
                           enum expected_case kind) {
-    double own = errors->q95_log[metric][class][kind], largest = (double)NAN;
+    double own = class_quantile(errors, metric, class, kind), largest = (double)NAN;
     for (int c = 0; c < EXPECTED_NOT_NVIDIA; c++) {
-        double other = errors->q95_log[metric][c][kind];
+        double other = class_quantile(errors, metric, (enum expected_class)c, kind);
         largest = isnan(largest) || other > largest ? other : largest;
     }
     return isnan(own) ? largest : own;
 }
 
-double expected_error_log(const struct expected_errors *errors, enum expected_metric metric,
-                          const struct expected_subject *subject) {
-    static const enum expected_case alone[] = {EXPECTED_FROM_DATASHEET, EXPECTED_AFTER_OWN_ROWS, EXPECTED_PREFIX_CACHE,
-                                               EXPECTED_STATE_SPACE};
-    for (size_t i = 0; i < sizeof alone / sizeof alone[0]; i++) {
-        if ((subject->cases & expected_bit(alone[i])) != 0) {
-            return quantile_of(errors, metric, subject->class, alone[i]);
-        }
-    }
+/* Of everything that is unseen together. */
+static double unseen_quantile(const struct expected_errors *errors, enum expected_metric metric,
+                              const struct expected_subject *subject) {
     double least = quantile_of(errors, metric, subject->class, EXPECTED_BY_GROUP), square = least * least;
     for (int k = EXPECTED_BY_GPU; k <= EXPECTED_UNKNOWN_RECIPE; k++) {
         double q = quantile_of(errors, metric, subject->class, (enum expected_case)k);
@@ -94,4 +118,39 @@ double expected_error_log(const struct expected_errors *errors, enum expected_me
         square += is_unseen && q > least ? q * q - least * least : 0;
     }
     return sqrt(square);
+}
+
+/* Of a case that stands instead of the others. */
+static double alone_quantile(const struct expected_errors *errors, enum expected_metric metric,
+                             const struct expected_subject *subject, enum expected_case kind) {
+    double own = quantile_of(errors, metric, subject->class, kind);
+    if (!isnan(own)) {
+        return own;
+    }
+    double widening =
+        quantile_of(errors, EXPECTED_TPOT, subject->class, kind) / unseen_quantile(errors, EXPECTED_TPOT, subject);
+    return unseen_quantile(errors, metric, subject) * (widening > 1 ? widening : 1);
+}
+
+static double seen_quantile(const struct expected_errors *errors, enum expected_metric metric,
+                            const struct expected_subject *subject) {
+    static const enum expected_case alone[] = {EXPECTED_FROM_DATASHEET, EXPECTED_PREFIX_CACHE, EXPECTED_AFTER_OWN_ROWS,
+                                               EXPECTED_STATE_SPACE};
+    for (size_t i = 0; i < sizeof alone / sizeof alone[0]; i++) {
+        bool is_about = alone[i] != EXPECTED_AFTER_OWN_ROWS || metric != EXPECTED_POWER;
+        if ((subject->cases & expected_bit(alone[i])) != 0 && is_about) {
+            return alone_quantile(errors, metric, subject, alone[i]);
+        }
+    }
+    return unseen_quantile(errors, metric, subject);
+}
+
+double expected_error_log(const struct expected_errors *errors, enum expected_metric metric,
+                          const struct expected_subject *subject) {
+    double q = seen_quantile(errors, metric, subject);
+    double least = quantile_of(errors, metric, subject->class, EXPECTED_BY_GROUP);
+    double engine = quantile_of(errors, metric, subject->class, EXPECTED_BY_ENGINE);
+    double spread = engine > least ? engine * engine - least * least : 0;
+    double features = (subject->is_speculative ? 1 : 0) + (subject->is_pipelined ? 1 : 0);
+    return sqrt(q * q + features * spread);
 }

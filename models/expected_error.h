@@ -4,6 +4,10 @@
  * q. Such an interval is [x exp(-q), x exp(q)]. This is the one place that says which rows a setup's error is taken from: its class, and what of it
  * the fit had not seen (its model on its GPU never counts as seen). Several at once add up as variances do:
  *     q^2 = q0^2 + sum over what is unseen of max(0, qi^2 - q0^2)
+ * Speculative decoding and pipeline stages, which have no such rows, each add what an unseen engine does. Quantiles that are missing:
+ *     of a 99th percentile       the mean's, of the same class and case, times the largest ratio of the two (>= 1) in NVIDIA's classes (case `group`)
+ *     of a class                 the largest of NVIDIA's classes
+ *     of a case that is alone    that of the other cases, times how much wider that case makes TPOT's (>= 1)
  * Pure; nothing here owns memory. */
 #ifndef TOKENMILL_MODELS_EXPECTED_ERROR_H
 #define TOKENMILL_MODELS_EXPECTED_ERROR_H
@@ -74,14 +78,16 @@ bool expected_has_seen(const struct expected_errors *errors, enum expected_case 
 /* A setup as its error sees it. */
 struct expected_subject {
     enum expected_class class;
-    unsigned cases; /* bits of enum expected_case; a case that stands instead of the others is alone */
+    unsigned
+        cases; /* bits of enum expected_case; a case that stands instead of the others does so, they say the rest */
+    bool is_speculative, is_pipelined;
 };
 
 static inline unsigned expected_bit(enum expected_case kind) {
     return 1u << (unsigned)kind;
 }
 
-/* q. Where the class has too few such rows, the largest of NVIDIA's classes stands in. NaN: not known. */
+/* q. Power is never from `own-rows`: those rows fit step times. NaN: not known. */
 double expected_error_log(const struct expected_errors *errors, enum expected_metric metric,
                           const struct expected_subject *subject);
 

@@ -430,6 +430,20 @@ static bool has_own_rows(const struct profile *profile, const struct profile_sub
     return false;
 }
 
+/* A value of the user's own file about this setup that no fit made: one has an interval. */
+static bool has_given_values(const struct profile *profile, const struct profile_subject *subject) {
+    for (size_t i = 0; i < profile->own_count; i++) {
+        const struct profile_value *value = &profile->values[i];
+        for (int t = 0; t < TERM_COUNT && (isnan(value->lower) || isnan(value->upper)); t++) {
+            if (strcmp(value->name, profile_term_name((enum profile_term)t)) == 0 &&
+                strcmp(value->scope, subject->scope[t]) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static unsigned unseen_cases(const struct profile_step *step, const struct profile_subject *subject) {
     const struct expected_errors *errors = step->profile->errors;
     const struct {
@@ -460,11 +474,13 @@ struct profile_standing profile_standing_of(const struct profile_step *step, boo
     struct profile_subject subject;
     profile_subject_of(&subject, kernels, &step->setup);
     kernels_free(kernels);
-    struct profile_standing standing = {.is_calibrated = terms.is_calibrated,
+    bool is_given = has_given_values(step->profile, &subject);
+    struct profile_standing standing = {.is_calibrated = terms.is_calibrated && !is_given,
+                                        .is_given = is_given,
                                         .expected = {.class = expected_class_of(step->setup.llm, step->setup.gpu),
                                                      .cases = unseen_cases(step, &subject)}};
     if (has_own_rows(step->profile, &subject)) {
-        standing.expected.cases = expected_bit(EXPECTED_AFTER_OWN_ROWS);
+        standing.expected.cases |= expected_bit(EXPECTED_AFTER_OWN_ROWS);
     } else if (!engine_is_known) {
         standing.expected.cases |= expected_bit(EXPECTED_BY_ENGINE) | expected_bit(EXPECTED_UNKNOWN_RECIPE);
     }

@@ -161,6 +161,7 @@ struct profile_step {
 /* How far the profile can be trusted there. */
 struct profile_standing {
     bool is_calibrated; /* engine, architecture and number format are among those that it was fitted on */
+    bool is_given; /* values of a user's file without the interval that a fit has: not calibrated, error not known */
     struct expected_subject expected;
 };
 

@@ -687,20 +687,25 @@ static void assume_step_time(struct resolver *resolver, const struct pool_parts 
               "this GPU, model and engine");
 }
 
-/* What the error of the step times is taken from; are they calibrated? */
-static bool fill_standing(const struct resolver *resolver, const struct pool_parts *parts, struct pool_facts *facts) {
+/* What the error of the step times is taken from; are they calibrated? Sets `is_given` where a user's file gives them. */
+static bool fill_standing(const struct resolver *resolver, const struct pool_parts *parts, bool *is_given,
+                          struct pool_facts *facts) {
+    bool is_calibrated = false;
     facts->errors = resolver->context->profile->errors;
     facts->error_is_known = parts->has_shape && !parts->is_linear && facts->errors != NULL && !facts->embeds;
     if (parts->profile.profile != NULL) {
         const struct profile_standing standing = profile_standing_of(&parts->profile, view_has(parts->view, "engine"));
         facts->expected = standing.expected;
-        return standing.is_calibrated;
+        is_calibrated = standing.is_calibrated;
+        *is_given |= standing.is_given;
+    } else if (facts->error_is_known) {
+        facts->expected =
+            (struct expected_subject){.class = expected_class_of(parts->llm, parts->gpu),
+                                      .cases = expected_bit(EXPECTED_BY_GROUP) | expected_bit(EXPECTED_FROM_DATASHEET)};
     }
-    if (facts->error_is_known) {
-        facts->expected = (struct expected_subject){.class = expected_class_of(parts->llm, parts->gpu),
-                                                    .cases = expected_bit(EXPECTED_FROM_DATASHEET)};
-    }
-    return false;
+    facts->expected.is_speculative = parts->draft_tokens > 0;
+    facts->expected.is_pipelined = parts->pipeline_parallel > 1;
+    return is_calibrated;
 }
 
 static void fill_facts(struct resolver *resolver, const struct pool_parts *parts, const struct pool_config *config,
@@ -713,7 +718,7 @@ static void fill_facts(struct resolver *resolver, const struct pool_parts *parts
     const bool is_profile = parts->profile.profile != NULL;
     facts->step_time = parts->is_linear ? "linear" : is_profile ? "profile" : "roofline";
     bool is_given = parts->is_linear || view_has(&parts->step, "efficiency") || view_has(&parts->step, "overhead");
-    bool is_calibrated = fill_standing(resolver, parts, facts);
+    bool is_calibrated = fill_standing(resolver, parts, &is_given, facts);
     facts->error_is_known = facts->error_is_known && !is_given;
     facts->step_time_status = is_given ? "given" : is_calibrated ? "calibrated" : "datasheet";
     facts->replicas = config->replicas;

@@ -5,6 +5,7 @@
 #define TOKENMILL_SIM_ARRIVAL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/diag.h"
@@ -79,6 +80,10 @@ struct arrival_factory {
         mean_rate_per_s; /* for the mix of a capacity run: mean rate; a closed loop: its clients; a trace: rows over span */
     bool is_trace;       /* finite: a run without `duration` or `requests` ends when it ends */
     double clients, think_s; /* closed loop: how many, and their mean think time; else 0 */
+    const double
+        *profile; /* multipliers by hour that the rate follows, of which `profile_count`; borrowed; NULL: none */
+    size_t profile_count;
+    int64_t profile_offset_s; /* into it at t = 0 */
 };
 
 #endif

@@ -153,5 +153,8 @@ struct arrival_factory arrival_spec_factory(const struct arrival_spec *spec) {
         .mean_rate_per_s = closed ? (double)spec->clients : spec->rate_per_s,
         .clients = closed ? (double)spec->clients : 0,
         .think_s = closed ? spec->think_s : 0,
+        .profile = closed ? NULL : spec->profile,
+        .profile_count = closed ? 0 : spec->profile_count,
+        .profile_offset_s = spec->profile_offset_s,
     };
 }
