@@ -70,6 +70,10 @@ static void fill_drained(struct result *result, double load) {
     double drain = result->run.window_s > 0 ? least(1, result->run.drain_s / result->run.window_s) : 0;
     expected->tokens_lower = 1 / most(1 - drain + drain * s, load * expected->factor[EXPECTED_THROUGHPUT]);
     expected->tokens_upper = 1 / (1 - drain + drain / s);
+    if (drain > 0.5 && has_queued) { /* a batch: what waits does so for what is before it, and no more comes */
+        expected->response_lower = 1 / s;
+        expected->response_upper = s;
+    }
 }
 
 /* TPOT of a full batch, over the present one; the largest of the pools'. */

@@ -147,10 +147,13 @@ static double seen_quantile(const struct expected_errors *errors, enum expected_
 
 double expected_error_log(const struct expected_errors *errors, enum expected_metric metric,
                           const struct expected_subject *subject) {
-    double q = seen_quantile(errors, metric, subject);
-    double least = quantile_of(errors, metric, subject->class, EXPECTED_BY_GROUP);
-    double engine = quantile_of(errors, metric, subject->class, EXPECTED_BY_ENGINE);
-    double spread = engine > least ? engine * engine - least * least : 0;
+    double q = seen_quantile(errors, metric, subject), spread = 0;
+    for (int c = 0; c < EXPECTED_NOT_NVIDIA; c++) {
+        double least = class_quantile(errors, metric, (enum expected_class)c, EXPECTED_BY_GROUP);
+        double engine = class_quantile(errors, metric, (enum expected_class)c, EXPECTED_BY_ENGINE);
+        double more = engine * engine - least * least;
+        spread = more > spread ? more : spread;
+    }
     double features = (subject->is_speculative ? 1 : 0) + (subject->is_pipelined ? 1 : 0);
     return sqrt(q * q + features * spread);
 }

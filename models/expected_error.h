@@ -4,7 +4,8 @@
  * q. Such an interval is [x exp(-q), x exp(q)]. This is the one place that says which rows a setup's error is taken from: its class, and what of it
  * the fit had not seen (its model on its GPU never counts as seen). Several at once add up as variances do:
  *     q^2 = q0^2 + sum over what is unseen of max(0, qi^2 - q0^2)
- * Speculative decoding and pipeline stages, which have no such rows, each add what an unseen engine does. Quantiles that are missing:
+ * Speculative decoding and pipeline stages, which have no such rows, each add what an unseen engine does,
+ * the most in NVIDIA's classes. Quantiles that are missing:
  *     of a 99th percentile       the mean's, of the same class and case, times the largest ratio of the two (>= 1) in NVIDIA's classes (case `group`)
  *     of a class                 the largest of NVIDIA's classes
  *     of a case that is alone    that of the other cases, times how much wider that case makes TPOT's (>= 1)
