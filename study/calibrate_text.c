@@ -114,9 +114,9 @@ static void print_class(FILE *stream, const struct calibration *made, const stru
     for (int e = ERROR_BASE; e <= ERROR_NEVER_FITTED; e++) {
         const struct score_class *other = class_like(&made->scores[e], class);
         bool is_there = other != NULL && other->cells > 0;
-        fprintf(stream, "%7.6s", percent(is_there ? other->errors.median_abs : (double)NAN, false).text);
+        fprintf(stream, "%6.6s", percent(is_there ? other->errors.median_abs : (double)NAN, false).text);
         if (e == ERROR_BY_GROUP) {
-            fprintf(stream, "%7.6s", percent(is_there ? other->errors.bias : (double)NAN, true).text);
+            fprintf(stream, "%6.6s", percent(is_there ? other->errors.bias : (double)NAN, true).text);
         }
     }
     fputs("\n", stream);
@@ -125,11 +125,11 @@ static void print_class(FILE *stream, const struct calibration *made, const stru
 static void print_classes(FILE *stream, const struct calibration *made) {
     fprintf(stream, "\nErrors by class in %%: medians over cells of at least %d configurations; all simulated\n",
             SCORE_ROWS_MIN);
-    static const char *const heads[] = {"base",   "sample", "group",  "bias", "GPU",   "arch",
-                                        "format", "family", "engine", "five", "sheet", "never"};
+    static const char *const heads[] = {"base",  "fit",  "group", "bias", "GPU",   "arch",
+                                        "form.", "fam.", "eng.",  "five", "sheet", "never"};
     fprintf(stream, "%27s", "");
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
-        fprintf(stream, "%7s", heads[i]);
+        fprintf(stream, "%6s", heads[i]);
     }
     fputs("\n", stream);
     for (int e = 0; e < ERROR_HELD_OUT; e++) {
