@@ -111,8 +111,10 @@ struct step_model *resolve_draft_step(struct resolver *resolver, const struct dr
                                       const struct roofline_step *target, const struct profile_step *profile,
                                       struct position at);
 
-/* resolve_language.c: keys that say nothing of a pool of `model`, which makes images or answers with vectors. Rule "key-not-used". */
-bool resolve_language_keys(struct resolver *resolver, const struct view *pool, const char *model, bool makes_images);
+/* resolve_language.c: keys that say nothing of a pool that makes images (`image`) or answers with vectors (`llm` embeds); either may be NULL.
+ * Rule "key-not-used". */
+bool resolve_language_keys(struct resolver *resolver, const struct view *pool, const struct vision_model *image,
+                           const struct llm *llm);
 
 bool resolve_workload(struct resolver *resolver, const struct view *view, size_t index);
 bool resolve_lengths(struct resolver *resolver, const struct view *workload, const char *key, bool has_trace,

@@ -8,7 +8,13 @@ static bool refuse(struct resolver *resolver, const struct view *view, const cha
                       view_path(resolver->arena, view, key), model, kind);
 }
 
-bool resolve_language_keys(struct resolver *resolver, const struct view *pool, const char *model, bool makes_images) {
+bool resolve_language_keys(struct resolver *resolver, const struct view *pool, const struct vision_model *image,
+                           const struct llm *llm) {
+    const bool makes_images = image != NULL;
+    if (!makes_images && (llm == NULL || !llm->embeds)) {
+        return true;
+    }
+    const char *model = makes_images ? image->name : llm->name;
     const char *kind = makes_images ? "makes images" : "answers with vectors, and has no decodes to capture";
     const struct view step = view_block(resolver->arena, pool, "step_time");
     bool is_ok = refuse(resolver, &step, "capture_sizes", model, kind);

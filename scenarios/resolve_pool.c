@@ -769,10 +769,7 @@ bool resolve_pool(struct resolver *resolver, const struct view *view, size_t ind
     config->block_size = view_integer(view, "block_size");
     fill_delays(resolver, &parts, config, index);
     bool is_ok = resolve_batching(resolver, view, &config->batching);
-    if (parts.image != NULL || (parts.llm != NULL && parts.llm->embeds)) {
-        const char *model = parts.image != NULL ? parts.image->name : parts.llm->name;
-        is_ok = resolve_language_keys(resolver, view, model, parts.image != NULL) && is_ok;
-    }
+    is_ok = resolve_language_keys(resolver, view, parts.image, parts.llm) && is_ok;
     is_ok = resolve_speculative(resolver, view, parts.is_linear ? NULL : parts.llm, parts.precision, config,
                                 &parts.draft) &&
             is_ok;
